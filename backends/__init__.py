@@ -1,0 +1,1 @@
+"""The two realisations of a spec, and the contract that they fulfil."""

@@ -1,0 +1,99 @@
+"""The `dualport` command: finds the sub-command, imports it alone, and turns errors into one sentence.
+
+Each command is a module of this folder with `configure(parser)`, which adds its arguments, and `run(arguments)`,
+which does the work and may return an exit code. Neither NumPy nor a framework is imported before `run`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+from typing import NoReturn
+
+from dualport.common.errors import BadInput, DualportError, choose
+
+# command -> (module, what it does)
+COMMANDS = {
+    "recipes": ("recipes", "list the published systems, or show one in full"),
+    "data": ("data", "fetch, check and export training data"),
+    "train": ("train", "train a recipe in PyTorch or in Paddle"),
+    "figures": ("figures", "draw every figure of the write-up from a run's weights"),
+    "reproduce": ("reproduce", "train and draw in both frameworks, check that they agree, write one report"),
+}
+
+EXAMPLES = """examples:
+  dualport reproduce                                   both frameworks, embedded digits, one report
+  dualport train aistudio-vae --backend torch --data mnist --epochs 3 --out runs/A
+  dualport figures runs/A
+  dualport COMMAND --help                              every option of a command, with examples
+
+exit codes: 0 done, 1 a comparison failed, 2 bad input, 3 the environment failed, 4 training diverged, 130 interrupted
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose refusals are one sentence, like every other error of the kit."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message}; see `{self.prog} --help`")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code. Errors go to stderr as one sentence; `--debug` shows where."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in argv
+    try:
+        return _dispatch([word for word in argv if word != "--debug"]) or 0
+    except DualportError as error:
+        if debug:
+            raise
+        print(f"dualport: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("dualport: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `dualport … | head`
+        sys.stdout = None
+        return 0
+    except MemoryError:
+        if debug:
+            raise
+        print("dualport: out of memory; use a smaller --batch-size or less data", file=sys.stderr)
+        return 3
+
+
+def _dispatch(argv: list[str]) -> int | None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_overview())
+        return 0
+    if argv[0] == "--version":
+        from dualport import __version__
+
+        print(f"dualport {__version__}")
+        return 0
+    module_name, summary = COMMANDS[choose(argv[0], COMMANDS, "command")]
+    module = importlib.import_module(f"dualport.scripts.{module_name}")
+    parser = command_parser(argv[0], module, summary)
+    return module.run(parser.parse_args(argv[1:]))
+
+
+def command_parser(name: str, module, summary: str) -> Parser:
+    """The parser of one command; the module's own docstring holds its examples."""
+    parser = Parser(
+        prog=f"dualport {name}",
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=getattr(module, "EXAMPLES", None),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    module.configure(parser)
+    return parser
+
+
+def _overview() -> str:
+    lines = ["usage: dualport COMMAND …", "", "Port models between PaddlePaddle and PyTorch, with the proof.", "", "commands:"]
+    lines += [f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items()]
+    return "\n".join(lines) + "\n\n" + EXAMPLES

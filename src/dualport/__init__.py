@@ -1,0 +1,31 @@
+"""dualport: one spec, realised in PaddlePaddle and in PyTorch, with weight conversion and a proof of equality.
+
+Names are imported when they are first used, so that `import dualport` is instant and needs no framework.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+# public name -> the module that holds it
+_PUBLIC = {
+    "BadInput": "common.errors",
+    "ComparisonFailed": "common.errors",
+    "Diverged": "common.errors",
+    "DualportError": "common.errors",
+    "EnvironmentFailed": "common.errors",
+}
+
+__all__ = ["__version__", *sorted(_PUBLIC)]
+
+
+def __getattr__(name: str):
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])
