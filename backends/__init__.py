@@ -1,1 +1,34 @@
 """The two realisations of a spec, and the contract that they fulfil."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+from ..common.errors import EnvironmentFailed, choose
+
+NAMES = ("torch", "paddle")
+_PACKAGES = {"torch": "torch", "paddle": "paddlepaddle"}
+
+
+def installed(name: str) -> bool:
+    """Whether the framework behind a backend can be imported, told without importing it."""
+    return importlib.util.find_spec(name) is not None
+
+
+def load_backend(name: str):
+    """The package of one backend; its framework is imported here and not before.
+
+    Raises:
+        BadInput: there is no such backend.
+        EnvironmentFailed: the framework is not installed, or fails to load; the message names the extra to install.
+    """
+    choose(name, NAMES, "backend")
+    if not installed(name):
+        raise EnvironmentFailed(f'{_PACKAGES[name]} is not installed: run `pip install "dualport[{name}]"`')
+    try:
+        return importlib.import_module(f".{name}", __name__)
+    except (ImportError, OSError) as error:
+        raise EnvironmentFailed(
+            f'{_PACKAGES[name]} does not load ({error}): reinstall it with `pip install "dualport[{name}]"`'
+        ) from error

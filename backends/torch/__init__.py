@@ -1,0 +1,6 @@
+"""The spec realised in PyTorch. File by file and function by function the twin of `backends/paddle`."""
+
+from .model import Model, Net, build
+from .training import TorchSession as Session
+
+__all__ = ["Model", "Net", "Session", "build"]

@@ -1,0 +1,35 @@
+"""Devices and numerical modes of Paddle."""
+
+from __future__ import annotations
+
+import os
+
+import paddle
+
+from ...common.errors import EnvironmentFailed
+
+
+def choose_device(wanted: str) -> str:
+    """`auto` takes a GPU where there is one.
+
+    Raises:
+        EnvironmentFailed: `cuda` was asked for and Paddle finds none.
+    """
+    there = paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+    if wanted == "cuda" and not there:
+        raise EnvironmentFailed("Paddle finds no CUDA GPU here: use --device cpu, or install paddlepaddle-gpu")
+    device = "cuda" if there and wanted in ("auto", "cuda") else "cpu"
+    paddle.set_device("gpu" if device == "cuda" else "cpu")
+    return device
+
+
+def make_repeatable() -> None:
+    """Full float32 products and deterministic algorithms: two runs, and two frameworks, can be compared."""
+    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
+    if paddle.device.is_compiled_with_cuda():
+        paddle.set_flags({"FLAGS_cudnn_deterministic": True, "FLAGS_embedding_deterministic": 1})
+
+
+def version() -> str:
+    """The framework's version."""
+    return f"paddlepaddle {paddle.__version__}"

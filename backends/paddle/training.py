@@ -1,0 +1,88 @@
+"""Training and inference in Paddle."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+
+from ...common.spec import Recipe
+from ..forward import objective_terms
+from ..interface import Arrays, OptimizerState, Session
+from .device import choose_device, make_repeatable
+from .layers import reconstruction_error
+from .model import Model
+from .state import (
+    canonical_names,
+    clip_gradients,
+    load_arrays,
+    load_optimizer_arrays,
+    make_optimizer,
+    named_parameters,
+    optimizer_arrays,
+    to_array,
+    weight_arrays,
+)
+
+
+class PaddleSession(Session):
+    """See `Session`."""
+
+    name = "paddle"
+
+    def __init__(self, recipe: Recipe, weights: Arrays, device: str = "auto", dtype: str = "float32") -> None:
+        make_repeatable()
+        self.recipe, self.device, self.dtype = recipe, choose_device(device), dtype
+        self.model = Model(recipe.model).to(dtype=dtype)
+        load_arrays(self.model, weights)
+        self._transposed = {name for name, transposed in canonical_names(self.model).values() if transposed}
+        named, wanted = named_parameters(self.model), recipe.training.optimizers
+        self._groups = {one.name: {name: named[name] for name in recipe.optimizer_parameters(one)} for one in wanted}
+        self.optimizers = {one.name: make_optimizer(one, self._groups[one.name]) for one in wanted}
+
+    def weights(self) -> Arrays:
+        return weight_arrays(self.model)
+
+    def load_weights(self, weights: Arrays) -> None:
+        load_arrays(self.model, weights)
+
+    def optimizer_states(self) -> dict[str, OptimizerState]:
+        return {
+            name: optimizer_arrays(one, self._groups[name], self._transposed) for name, one in self.optimizers.items()
+        }
+
+    def load_optimizer_states(self, states: dict[str, OptimizerState]) -> None:
+        for name, state in states.items():
+            load_optimizer_arrays(self.optimizers[name], self._groups[name], state, self._transposed)
+
+    def to_device(self, array: np.ndarray) -> paddle.Tensor:
+        tensor = paddle.to_tensor(np.ascontiguousarray(array))
+        return tensor.astype(self.dtype) if tensor.is_floating_point() else tensor
+
+    def to_numpy(self, tensor: paddle.Tensor) -> np.ndarray:
+        return to_array(tensor)
+
+    def gather(self, tensor: paddle.Tensor, rows: paddle.Tensor) -> paddle.Tensor:
+        return paddle.gather(tensor, rows)
+
+    def train_step(self, image, label, noise, masks) -> paddle.Tensor:
+        self.model.train()
+        decoded, heads = self.model(image, label, noise, masks)
+        terms = objective_terms(
+            self.recipe.objective, self.recipe.model.latent, reconstruction_error, decoded, image, heads
+        )
+        for optimizer in self.optimizers.values():
+            optimizer.clear_grad()
+        terms[0].backward()
+        if self.recipe.training.clip_norm is not None:
+            clip_gradients(list(self.model.parameters()), self.recipe.training.clip_norm)
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+        return paddle.stack([term.detach() for term in terms])
+
+    def infer(self, part: str, inputs, label) -> tuple:
+        self.model.eval()
+        with paddle.no_grad():
+            return self.model.run(part, inputs, label)
+
+    def stack(self, rows: list) -> np.ndarray:
+        return paddle.stack(rows).astype("float64").numpy()

@@ -1,0 +1,75 @@
+"""Each kind of layer in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ...common.spec import Activation, BatchNorm, Conv2D, ConvTranspose2D, Layer, Linear
+
+
+def make_layer(layer: Layer) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The module of a layer that holds weights; for an activation, the function."""
+    match layer:
+        case Conv2D(_, inputs, outputs, kernel, stride, padding, bias):
+            return nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=bias)
+        case ConvTranspose2D(_, inputs, outputs, kernel, stride, padding, output_padding, bias):
+            return nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding, output_padding, bias=bias)
+        case Linear(_, inputs, outputs, bias):
+            return nn.Linear(inputs, outputs, bias=bias)
+        case BatchNorm():
+            return RuledBatchNorm(layer)
+        case Activation():
+            return activation(layer)
+    raise TypeError(f"no PyTorch module for {layer}")
+
+
+def activation(layer: Activation) -> Callable[[torch.Tensor], torch.Tensor]:
+    match layer.function:
+        case "leaky_relu":
+            return lambda x: functional.leaky_relu(x, layer.slope)
+        case "relu":
+            return functional.relu
+        case "sigmoid":
+            return torch.sigmoid
+    return torch.tanh
+
+
+class RuledBatchNorm(nn.Module):
+    """Batch normalisation whose running variance follows the recipe's rule, whichever framework it came from."""
+
+    def __init__(self, layer: BatchNorm) -> None:
+        super().__init__()
+        self.layer = layer
+        self.weight = nn.Parameter(torch.ones(layer.features))
+        self.bias = nn.Parameter(torch.zeros(layer.features))
+        self.register_buffer("running_mean", torch.zeros(layer.features))
+        self.register_buffer("running_var", torch.ones(layer.features))
+        self.register_buffer("num_batches_tracked", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            mean, variance = self.running_mean, self.running_var
+            return functional.batch_norm(x, mean, variance, self.weight, self.bias, False, 0.0, self.layer.eps)
+        # With momentum 1 the framework leaves this batch's own statistics in the buffers, the variance unbiased.
+        mean, variance = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
+        out = functional.batch_norm(x, mean, variance, self.weight, self.bias, True, 1.0, self.layer.eps)
+        count = x.numel() // x.shape[1]
+        if self.layer.variance == "biased":
+            variance = variance * ((count - 1) / count)
+        with torch.no_grad():
+            momentum = self.layer.momentum
+            self.running_mean.copy_(self.running_mean * (1 - momentum) + mean * momentum)
+            self.running_var.copy_(self.running_var * (1 - momentum) + variance * momentum)
+            self.num_batches_tracked.add_(1)
+        return out
+
+
+def reconstruction_error(kind: str, decoded: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+    """Elementwise squared error, or binary cross-entropy with its logarithms held above −100."""
+    if kind == "squared_error":
+        return (decoded - image).square()
+    return functional.binary_cross_entropy(decoded, image, reduction="none")

@@ -1,0 +1,90 @@
+"""`--set key=value`: sizes go to the recipe's builder, the rest replaces a field of its objective or schedule."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
+from typing import Literal, Union, get_args, get_origin, get_type_hints
+
+from ..errors import BadInput, choose
+from ..spec import Objective, Optimizer, Recipe, Training
+
+_OPTIMIZER = ("learning_rate", "beta1", "beta2", "epsilon", "weight_decay")
+_TRAINING = ("batch_size", "epochs", "drop_last", "clip_norm")
+_OBJECTIVE = ("reconstruction", "over_values", "over_batch", "kl", "beta")
+
+
+def parse_settings(pairs: Iterable[str]) -> dict[str, object]:
+    """`["latent=8", "kl=exact"]` → `{"latent": 8, "kl": "exact"}`.
+
+    Raises:
+        BadInput: a pair without `=`.
+    """
+    settings: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise BadInput(f"--set {pair}: write it as key=value, such as --set learning_rate=1e-3")
+        try:
+            settings[key.strip().replace("-", "_")] = json.loads(text)
+        except json.JSONDecodeError:
+            settings[key.strip().replace("-", "_")] = {"none": None, "True": True, "False": False}.get(text, text)
+    return settings
+
+
+def apply_settings(builder: Callable[..., Recipe], settings: dict[str, object]) -> Recipe:
+    """Build a recipe with some of its sizes, schedule or objective changed.
+
+    Raises:
+        BadInput: an unknown setting (the legal ones are listed), or a value of the wrong kind.
+    """
+    sizes = list(inspect.signature(builder).parameters)
+    for key in settings:
+        choose(key, [*sizes, *_OPTIMIZER, *_TRAINING, *_OBJECTIVE], "setting")
+    for key in sizes:
+        if key in settings and not _is_a(settings[key], int):
+            raise BadInput(f"{key} must be a whole number, not {settings[key]!r}")
+    recipe = builder(**{key: settings[key] for key in sizes if key in settings})
+    objective = _pick(Objective, _OBJECTIVE, settings)
+    optimizer = _pick(Optimizer, _OPTIMIZER, settings)
+    training = _pick(Training, _TRAINING, settings)
+    return replace(
+        recipe,
+        objective=replace(recipe.objective, **objective),
+        training=replace(
+            recipe.training,
+            optimizers=tuple(replace(one, **optimizer) for one in recipe.training.optimizers),
+            **training,
+        ),
+    )
+
+
+def _pick(kind: type, keys: tuple[str, ...], settings: dict[str, object]) -> dict[str, object]:
+    hints = get_type_hints(kind)
+    chosen = {field.name: settings[field.name] for field in fields(kind) if field.name in keys and field.name in settings}
+    for key, value in chosen.items():
+        _check(key, value, hints[key])
+    return chosen
+
+
+def _check(key: str, value: object, hint: object) -> None:
+    if get_origin(hint) is Literal:
+        choose(str(value), get_args(hint), f"value of {key}")
+        return
+    kinds = get_args(hint) if get_origin(hint) is Union or "|" in str(hint) else (hint,)
+    if not any(_is_a(value, kind) for kind in kinds):
+        wanted = {int: "a whole number", float: "a number", bool: "true or false"}
+        named = " or ".join(wanted[kind] for kind in kinds if kind in wanted)
+        raise BadInput(f"{key} must be {named}, not {value!r}")
+
+
+def _is_a(value: object, kind: object) -> bool:
+    if kind is type(None):
+        return value is None
+    if isinstance(value, bool):
+        return kind is bool
+    if isinstance(value, float) and value != value:
+        return False
+    return isinstance(value, (int, float) if kind is float else kind)
