@@ -8,32 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..common.optimizer_state import Arrays, OptimizerState
 from ..common.schedule import EpochPlan
 from ..common.spec import Recipe
 
-Arrays = dict[str, np.ndarray]
-
-
-@dataclass
-class OptimizerState:
-    """One Adam in the canonical form.
-
-    `first` and `second` hold the moments by canonical parameter name, in the canonical layout; a parameter that never
-    had a gradient has none. `step` counts the steps taken.
-    """
-
-    step: int
-    learning_rate: float
-    beta1: float
-    beta2: float
-    first: Arrays
-    second: Arrays
-
+__all__ = ["Arrays", "OptimizerState", "Session"]
 
 class Session(ABC):
     """A model with its optimisers on one device.

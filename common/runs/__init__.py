@@ -1,0 +1,1 @@
+"""Runs: their folders, checkpoints and metrics, and the loop that fills them."""

@@ -1,0 +1,152 @@
+"""A run from beginning to end on one backend: data, session, loop, weights. `train` and `reproduce` both start it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..common import data, figures
+from ..common.atomic import make_folder, remove_litter
+from ..common.errors import BadInput
+from ..common.initialisers import initial_weights
+from ..common.runs import checkpoint as checkpoints
+from ..common.runs.folder import RunFolder
+from ..common.runs.loop import train
+from ..common.runs.record import agrees, run_config
+from ..common.runs.weights import write_weights
+from ..common.spec import Recipe
+from . import load_backend
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run. `source` is what `--data` takes; without `resume`, `out` must not hold a run yet."""
+
+    recipe: Recipe
+    backend: str
+    source: str
+    seed: int
+    out: str
+    device: str = "auto"
+    resume: bool = False
+    transposed: bool = False
+
+
+def load_data(recipe: Recipe, source: str, transposed: bool = False) -> data.Dataset:
+    """The images that the recipe trains on, checked against its model.
+
+    Raises:
+        BadInput: the data does not fit: size, channels, labels, or too few images.
+    """
+    dataset = data.load(source, transposed=transposed)
+    wanted, given = recipe.model.image_shape, tuple(dataset.images.shape[1:])
+    if wanted != given:
+        raise BadInput(f"{source}: images are {given}, the recipe takes {wanted}; change it with --set image=… channels=…")
+    if recipe.data.indices is not None:
+        dataset = dataset.subset(list(recipe.data.indices))
+    if recipe.model.conditional:
+        dataset.one_hot(recipe.model.classes)  # refuses absent labels and labels beyond the classes
+    if recipe.training.drop_last and len(dataset) < recipe.training.batch_size:
+        raise BadInput(
+            f"{source}: holds {len(dataset)} images, fewer than one batch of {recipe.training.batch_size}; "
+            "use a smaller --batch-size"
+        )
+    return dataset
+
+
+def execute(job: Job, on_event: Callable[[dict], None] = lambda event: None) -> RunFolder:
+    """Train, keeping the sample grid of each epoch, and write the weights. Nothing is written before all input is good.
+
+    Raises:
+        BadInput, EnvironmentFailed, Diverged, Interrupted: see `common.errors`.
+    """
+    folder = RunFolder(job.out)
+    if folder.exists() and not job.resume:
+        raise BadInput(f"{job.out}: already holds a run; go on with --resume, or choose another --out")
+    if job.resume and not folder.exists():
+        raise BadInput(f"{job.out}: holds no run to go on with; leave out --resume to begin one")
+    backend = load_backend(job.backend)
+    dataset = load_data(job.recipe, job.source, job.transposed)
+    config = run_config(job, dataset)
+    start = None
+    if job.resume:
+        config = agrees(folder.read_config(), config)
+        start, complaints = checkpoints.load_newest(folder.checkpoints)
+        for complaint in complaints:
+            print(f"dualport: {complaint}", file=sys.stderr)
+    recipe = job.recipe
+    session = backend.Session(recipe, start.weights if start else initial_weights(recipe, job.seed), job.device)
+    config["device"] = session.device
+    hot = dataset.one_hot(recipe.model.classes) if recipe.model.conditional else None
+    with out_folder(folder), folder.locked():
+        folder.make()
+        folder.write_config(config)
+        session.load_data(dataset.scaled(*recipe.data.value_range), hot)
+        canvas = figures.Canvas(recipe, session, dataset, job.seed, [], folder.figures, job.backend)
+        if figures.progress_figure(recipe):
+            remove_litter(make_folder(folder.progress))
+        on_event({"backend": job.backend, "recipe": recipe.name, "epochs": recipe.training.epochs})
+        train(
+            recipe, session, len(dataset), job.seed, folder, start, on_event,
+            after_epoch=lambda epoch: figures.draw_progress(canvas, epoch),
+        )  # fmt: skip
+        figures.join_progress(folder.figures)
+        write_weights(recipe, session.weights(), folder.weights)
+    return folder
+
+
+@contextlib.contextmanager
+def out_folder(folder: RunFolder):
+    """Make the run's folder; take it away again if the run fails before its config is written."""
+    was_there = folder.path.exists()
+    make_folder(folder.path)
+    try:
+        yield
+    except BaseException:
+        if not was_there and not folder.exists():
+            import shutil
+
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+
+
+def open_run(path: str, backend: str | None = None, device: str = "auto") -> figures.Canvas:
+    """A trained run with its weights in a session, ready to be drawn.
+
+    Args:
+        backend: which framework to use; by default the one that trained it, or the other if that is not installed.
+
+    Raises:
+        BadInput: not a run, or not trained yet. EnvironmentFailed: no framework.
+    """
+    from . import NAMES, installed
+
+    folder = RunFolder(path)
+    config, recipe = folder.read_config(), folder.recipe()
+    start, _ = checkpoints.load_newest(folder.checkpoints)
+    if start is None:
+        raise BadInput(f"{path}: holds no checkpoint yet; train it with `dualport train {recipe.name} --resume --out {path}`")
+    preferred = [name for name in (config["backend"], *NAMES) if installed(name)]
+    chosen = backend or (preferred or [config["backend"]])[0]
+    session = load_backend(chosen).Session(recipe, start.weights, device)
+    dataset = load_data(recipe, config["data"]["source"], config["data"].get("transposed", False))
+    if dataset.sha256 != config["data"]["sha256"]:
+        raise BadInput(f"{config['data']['source']}: is not the data that {path} was trained on; its hash differs")
+    make_folder(folder.figures)
+    return figures.Canvas(recipe, session, dataset, config["seed"], folder.read_metrics(), folder.figures, chosen)
+
+
+def with_schedule(recipe: Recipe, epochs: int | None, batch_size: int | None) -> Recipe:
+    """The recipe with `--epochs` and `--batch-size` applied."""
+    changes = {"epochs": epochs, "batch_size": batch_size}
+    training = replace(recipe.training, **{name: value for name, value in changes.items() if value is not None})
+    return replace(recipe, training=training)
+
+
+def default_out(recipe: Recipe, backend: str, parent: str | os.PathLike[str] = "runs") -> str:
+    """`runs/aistudio-vae-torch`."""
+    return str(Path(parent) / f"{recipe.name}-{backend}")

@@ -1,0 +1,30 @@
+"""`dualport figures`: every figure of the write-up from a run's weights."""
+
+from __future__ import annotations
+
+import argparse
+
+EXAMPLES = """examples:
+  dualport figures runs/A-torch
+  dualport figures runs/A-torch --backend paddle      the same weights drawn by the other framework
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="the folder of a run that `train` or `reproduce` made")
+    parser.add_argument("--backend", metavar="torch|paddle", help="default: the one that trained the run")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda", help="default: a GPU where there is one")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from rich.progress import track
+
+    from dualport.backends.run import open_run
+    from dualport.common.errors import choose
+    from dualport.common.figures import draw
+
+    choose(arguments.device, ("auto", "cpu", "cuda"), "device")
+    canvas = open_run(arguments.run, arguments.backend, arguments.device)
+    paths = [path for figure in track(canvas.recipe.figures, "drawing", transient=True) for path in draw(canvas, figure)]
+    for path in paths:
+        print(path)

@@ -1,0 +1,51 @@
+"""Progress of one or more trainings in the terminal: bars where someone watches, a line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+
+class TrainingProgress:
+    """A bar for each run, fed by the events of the training loop."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._live = sys.stderr.isatty()
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[losses]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not self._live,
+        )
+        self._tasks: dict[str, object] = {}
+        self._heads: dict[str, dict] = {}
+
+    def __enter__(self) -> TrainingProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def show(self, key: str, event: dict) -> None:
+        """Take one event: the first of a run names recipe, backend and epochs; the others position and losses."""
+        if "epochs" in event:
+            self._heads[key] = event
+            name = f"{event['recipe']} {event['backend']}"
+            self._tasks[key] = self._bars.add_task(name, total=event["epochs"], losses="")
+            return
+        head = self._heads[key]
+        done = event["epoch"] + event["step"] / event["steps"]
+        text = (
+            f"epoch {event['epoch'] + 1}/{head['epochs']}  loss {event['loss']:.2f}  "
+            f"reconstruction {event['reconstruction']:.2f}  KL {event['kl']:.2f}  "
+            f"{event['images_per_second']:,.0f} images/s"
+        )
+        self._bars.update(self._tasks[key], completed=done, losses=text)
+        if not self._live and event["step"] == event["steps"]:
+            print(f"{head['recipe']} {head['backend']}: {text}", file=sys.stderr)
