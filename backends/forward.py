@@ -90,9 +90,7 @@ def objective_terms(
         heads: what the encoder gave.
     """
     count = image.shape[0]
-    error = reconstruction_error(
-        objective.reconstruction, decoded.reshape([count, -1]), image.reshape([count, -1])
-    )
+    error = reconstruction_error(objective.reconstruction, decoded.reshape([count, -1]), image.reshape([count, -1]))
     each = error.sum(1) if objective.over_values == "sum" else error.mean(1)
     reconstruction = each.sum()
     kl = reconstruction * 0 if objective.kl == "none" else _divergence(objective.kl, latent, *heads).sum()

@@ -18,6 +18,7 @@ from ..common.spec import Recipe
 
 __all__ = ["Arrays", "OptimizerState", "Session"]
 
+
 class Session(ABC):
     """A model with its optimisers on one device.
 

@@ -45,7 +45,9 @@ def load_data(recipe: Recipe, source: str, transposed: bool = False) -> data.Dat
     dataset = data.load(source, transposed=transposed)
     wanted, given = recipe.model.image_shape, tuple(dataset.images.shape[1:])
     if wanted != given:
-        raise BadInput(f"{source}: images are {given}, the recipe takes {wanted}; change it with --set image=… channels=…")
+        raise BadInput(
+            f"{source}: images are {given}, the recipe takes {wanted}; change it with --set image=… channels=…"
+        )
     if recipe.data.indices is not None:
         dataset = dataset.subset(list(recipe.data.indices))
     if recipe.model.conditional:
@@ -129,7 +131,9 @@ def open_run(path: str, backend: str | None = None, device: str = "auto") -> fig
     config, recipe = folder.read_config(), folder.recipe()
     start, _ = checkpoints.load_newest(folder.checkpoints)
     if start is None:
-        raise BadInput(f"{path}: holds no checkpoint yet; train it with `dualport train {recipe.name} --resume --out {path}`")
+        raise BadInput(
+            f"{path}: holds no checkpoint yet; train it with `dualport train {recipe.name} --resume --out {path}`"
+        )
     preferred = [name for name in (config["backend"], *NAMES) if installed(name)]
     chosen = backend or (preferred or [config["backend"]])[0]
     session = load_backend(chosen).Session(recipe, start.weights, device)

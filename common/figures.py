@@ -164,7 +164,9 @@ def draw(canvas: Canvas, figure: Figure) -> list[Path]:
         BadInput: this version does not know that kind of figure.
     """
     if figure.kind not in KINDS:
-        raise BadInput(f"{canvas.recipe.name}: asks for a figure {figure.kind!r}; this version draws {', '.join(KINDS)}")
+        raise BadInput(
+            f"{canvas.recipe.name}: asks for a figure {figure.kind!r}; this version draws {', '.join(KINDS)}"
+        )
     return KINDS[figure.kind](canvas, **figure.options)
 
 

@@ -25,6 +25,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     choose(arguments.device, ("auto", "cpu", "cuda"), "device")
     canvas = open_run(arguments.run, arguments.backend, arguments.device)
-    paths = [path for figure in track(canvas.recipe.figures, "drawing", transient=True) for path in draw(canvas, figure)]
+    paths = [
+        path for figure in track(canvas.recipe.figures, "drawing", transient=True) for path in draw(canvas, figure)
+    ]
     for path in paths:
         print(path)

@@ -13,7 +13,9 @@ EXAMPLES = """examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this recipe in full")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="with sizes or settings changed")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="with sizes or settings changed"
+    )
     parser.add_argument("--json", action="store_true", help="print the spec as JSON")
 
 
@@ -44,7 +46,9 @@ def _table(chosen: list) -> None:
 
     table = Table(title="recipes", title_style="bold", header_style="bold")
     for column in ("name", "model", "published in", "parameters", "latent", "training"):
-        table.add_column(column, justify="right" if column in ("parameters", "latent") else "left", no_wrap=column == "name")
+        table.add_column(
+            column, justify="right" if column in ("parameters", "latent") else "left", no_wrap=column == "name"
+        )
     for recipe in chosen:
         size = sum(prod(shape) for shape in recipe.model.parameters().values())
         training = recipe.training
@@ -94,14 +98,20 @@ def _facts(recipe):
     objective, training = recipe.objective, recipe.training
     latent = recipe.model.latent
     yield "latent", f"{latent.size}, the second head gives {latent.spread}"
-    yield "objective", (
-        f"{objective.over_batch} over the batch of ({objective.over_values} over values of {objective.reconstruction} + "
-        f"{objective.beta:g} · KL ({objective.kl})); printed: {objective.printed}"
+    yield (
+        "objective",
+        (
+            f"{objective.over_batch} over the batch of ({objective.over_values} over values of {objective.reconstruction} + "
+            f"{objective.beta:g} · KL ({objective.kl})); printed: {objective.printed}"
+        ),
     )
     for one in training.optimizers:
-        yield f"optimiser {one.name}", (
-            f"{one.algorithm} lr {one.learning_rate:g}, betas {one.beta1:g} {one.beta2:g}, epsilon {one.epsilon:g}, "
-            f"weight decay {one.weight_decay:g}"
+        yield (
+            f"optimiser {one.name}",
+            (
+                f"{one.algorithm} lr {one.learning_rate:g}, betas {one.beta1:g} {one.beta2:g}, epsilon {one.epsilon:g}, "
+                f"weight decay {one.weight_decay:g}"
+            ),
         )
     last = "dropped" if training.drop_last else "kept"
     yield "training", f"{training.epochs} epochs, batch {training.batch_size}, last partial batch {last}"

@@ -54,11 +54,15 @@ class Model(nn.Layer):
         self.model = model
         self._callables = {name: realise(network, self, network.prefix) for name, network in model.networks().items()}
 
-    def run(self, part: str, x: paddle.Tensor, label: paddle.Tensor | None = None, masks: Mapping | None = None) -> tuple:
+    def run(
+        self, part: str, x: paddle.Tensor, label: paddle.Tensor | None = None, masks: Mapping | None = None
+    ) -> tuple:
         """Outputs of one network: heads of `encoder`, or the one image of `decoder`."""
         return run_network(self.model.networks()[part], self._callables[part], concatenate, x, label, masks)
 
-    def forward(self, image: paddle.Tensor, label: paddle.Tensor | None, noise: paddle.Tensor, masks: Mapping | None = None):
+    def forward(
+        self, image: paddle.Tensor, label: paddle.Tensor | None, noise: paddle.Tensor, masks: Mapping | None = None
+    ):
         heads = self.run("encoder", image, label, masks)
         z = sample_latent(self.model.latent, heads, noise, masks)
         return self.run("decoder", z, label, masks)[0], heads

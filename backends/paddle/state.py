@@ -69,9 +69,7 @@ def load_arrays(module: nn.Layer, arrays: Arrays) -> None:
 def batch_counters(module: nn.Layer) -> dict[str, nn.Layer]:
     """Canonical name of each batch counter → the layer that counts: Paddle's state dict has no place for it."""
     return {
-        f"{path}.num_batches_tracked": layer
-        for path, layer in module.named_sublayers()
-        if hasattr(layer, "batches")
+        f"{path}.num_batches_tracked": layer for path, layer in module.named_sublayers() if hasattr(layer, "batches")
     }
 
 

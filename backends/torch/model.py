@@ -58,7 +58,9 @@ class Model(nn.Module):
         """Outputs of one network: heads of `encoder`, or the one image of `decoder`."""
         return run_network(self.model.networks()[part], self._callables[part], concatenate, x, label, masks)
 
-    def forward(self, image: torch.Tensor, label: torch.Tensor | None, noise: torch.Tensor, masks: Mapping | None = None):
+    def forward(
+        self, image: torch.Tensor, label: torch.Tensor | None, noise: torch.Tensor, masks: Mapping | None = None
+    ):
         heads = self.run("encoder", image, label, masks)
         z = sample_latent(self.model.latent, heads, noise, masks)
         return self.run("decoder", z, label, masks)[0], heads

@@ -63,7 +63,9 @@ def apply_settings(builder: Callable[..., Recipe], settings: dict[str, object]) 
 
 def _pick(kind: type, keys: tuple[str, ...], settings: dict[str, object]) -> dict[str, object]:
     hints = get_type_hints(kind)
-    chosen = {field.name: settings[field.name] for field in fields(kind) if field.name in keys and field.name in settings}
+    chosen = {
+        field.name: settings[field.name] for field in fields(kind) if field.name in keys and field.name in settings
+    }
     for key, value in chosen.items():
         _check(key, value, hints[key])
     return chosen

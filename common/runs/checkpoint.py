@@ -53,7 +53,9 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     with atomic_folder(target) as temporary:
         save_file(checkpoint.weights, temporary / "weights.safetensors")
         save_file(checkpoint.moments, temporary / "optimizers.safetensors")
-        files = {file.name: {"sha256": _hash(file), "bytes": file.stat().st_size} for file in sorted(temporary.iterdir())}
+        files = {
+            file.name: {"sha256": _hash(file), "bytes": file.stat().st_size} for file in sorted(temporary.iterdir())
+        }
         manifest = {
             "position": asdict(checkpoint.position),
             "optimizers": checkpoint.optimizers,

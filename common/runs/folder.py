@@ -1,4 +1,4 @@
-"""A run folder: `config.json`, `metrics.jsonl`, `checkpoints/`, `weights/`, `figures/`."""
+"""A run folder: `config.json`, `metrics.jsonl`, `steps.npy`, `checkpoints/`, `weights/`, `figures/`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..atomic import make_folder, remove_litter, write_text
+import numpy as np
+
+from ..atomic import atomic_path, make_folder, remove_litter, write_text
 from ..errors import BadInput
 from ..spec import Recipe, from_json
 
@@ -21,6 +23,7 @@ class RunFolder:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.metrics_file = self.path / "metrics.jsonl"
+        self.steps_file = self.path / "steps.npy"
         self.checkpoints = self.path / "checkpoints"
         self.weights = self.path / "weights"
         self.figures = self.path / "figures"
@@ -53,7 +56,9 @@ class RunFolder:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise BadInput(f"{self.path}: another process is training here; wait for it or choose another --out") from None
+                raise BadInput(
+                    f"{self.path}: another process is training here; wait for it or choose another --out"
+                ) from None
             yield
 
     def write_config(self, config: dict[str, Any]) -> None:
@@ -73,6 +78,21 @@ class RunFolder:
     def recipe(self) -> Recipe:
         """The recipe as it was trained, with its settings."""
         return from_json(self.read_config()["spec"])
+
+    def add_steps(self, before: int, terms: list[list[float]]) -> None:
+        """Keep an epoch's losses, step by step, behind the `before` steps that came earlier."""
+        steps = np.concatenate([self.read_steps()[:before], np.asarray(terms, np.float64).reshape(-1, 3)])
+        with atomic_path(self.steps_file) as temporary:
+            np.save(temporary, steps)
+
+    def read_steps(self) -> np.ndarray:
+        """`[steps, 3]`: loss as optimised, and the batch's summed reconstruction and KL, of every step."""
+        if not self.steps_file.exists():
+            return np.zeros((0, 3))
+        try:
+            return np.load(self.steps_file, allow_pickle=False).reshape(-1, 3)
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{self.steps_file}: is damaged ({error}); train again into another folder") from None
 
     def write_metrics(self, rows: list[dict[str, Any]]) -> None:
         write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))

@@ -83,6 +83,7 @@ def train(
             row, spent = _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, folder)
             rows.append(row)
             folder.write_metrics(rows)
+            folder.add_steps(position.total - position.step, position.terms)
             after_epoch(position.epoch)
             position.epoch, position.step, position.terms, spent = position.epoch + 1, 0, [], 0.0
             last = position.epoch >= recipe.training.epochs

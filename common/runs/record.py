@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
@@ -52,11 +53,11 @@ def agrees(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     Raises:
         BadInput: anything else differs; the differences are listed.
     """
-    differences = []
+    found = []
     for key in ("recipe", "seed", "spec", "data"):
-        differences += list(_differences(key, old.get(key), new[key]))
+        found += list(differences(key, old.get(key), new[key]))
     free = ("spec.training.epochs", "data.source")
-    wrong = [f"{key} was {was!r}, is {now!r}" for key, was, now in differences if key not in free]
+    wrong = [f"{key} was {was!r}, is {now!r}" for key, was, now in found if key not in free]
     if wrong:
         more = f" and {len(wrong) - LONGEST} more" if len(wrong) > LONGEST else ""
         raise BadInput(f"the run cannot go on with other settings: {'; '.join(wrong[:LONGEST])}{more}")
@@ -64,12 +65,13 @@ def agrees(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return new | {"history": [*old.get("history", []), stage]}
 
 
-def _differences(key: str, old: Any, new: Any):
+def differences(key: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Where two pieces of JSON differ: dotted key, old value, new value."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted({*old, *new}):
-            yield from _differences(f"{key}.{name}", old.get(name), new.get(name))
+            yield from differences(f"{key}.{name}".lstrip("."), old.get(name), new.get(name))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for place, (was, now) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(f"{key}[{place}]", was, now)
+            yield from differences(f"{key}[{place}]", was, now)
     elif old != new:
         yield key, old, new

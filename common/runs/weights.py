@@ -21,6 +21,10 @@ def write_weights(recipe: Recipe, weights: dict[str, np.ndarray], folder: Path) 
             if ending == ".pdparams":
                 write(path, to_paddle(layout, weights), names=paddle_names(layout))
             else:
-                write(path, to_torch(layout, weights), **({"metadata": {"format": "pt"}} if ending == ".safetensors" else {}))
+                write(
+                    path,
+                    to_torch(layout, weights),
+                    **({"metadata": {"format": "pt"}} if ending == ".safetensors" else {}),
+                )
             paths.append(path)
     return paths

@@ -1,0 +1,119 @@
+"""Work in processes of its own, one for each framework: they clash on some CUDA builds, and on two cores run abreast."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..common.errors import DualportError, EnvironmentFailed, Interrupted
+
+Task = tuple[Callable[..., Any], tuple]  # function(*arguments, tell=…)
+THREADS = "OMP_NUM_THREADS"
+PATIENCE = 60.0  # seconds that an interrupted child gets to save its run
+
+
+def run_all(
+    tasks: Mapping[str, Task], on_event: Callable[[str, dict], None] = lambda key, event: None
+) -> dict[str, Any]:
+    """Run each task in a process of its own, side by side, and return key → (result, peak memory in MB).
+
+    A function gets its arguments and `tell`, which sends a dict to `on_event`. The cores are shared out evenly, unless
+    OMP_NUM_THREADS says otherwise.
+
+    Raises:
+        DualportError: the first error of a task; the other processes are ended.
+        EnvironmentFailed: a process died without a word.
+    """
+    context = multiprocessing.get_context("spawn")
+    events = context.Queue()
+    children = {}
+    with _shared_cores(len(tasks)):
+        for key, (function, arguments) in tasks.items():
+            children[key] = context.Process(target=_work, args=(events, key, function, arguments), daemon=True)
+            children[key].start()
+    results: dict[str, Any] = {}
+    try:
+        _collect(children, events, on_event, results)
+    except KeyboardInterrupt:
+        _collect_quietly(children, events, on_event, results)
+        raise Interrupted("interrupted; what was trained is saved: the same command goes on with it") from None
+    finally:
+        for child in children.values():
+            if child.is_alive():
+                child.terminate()
+            child.join()
+    return {key: results[key] for key in tasks}
+
+
+def _collect(children: dict, events, on_event, results: dict) -> None:
+    while len(results) < len(children):
+        try:
+            key, kind, content = events.get(timeout=0.5)
+        except queue.Empty:
+            _refuse_silent_death(children, results, events)
+            continue
+        if kind == "event":
+            on_event(key, content)
+        elif kind == "error":
+            message, exit_code = content
+            error = DualportError(message)
+            error.exit_code = exit_code
+            raise error
+        else:
+            results[key] = content
+
+
+def _collect_quietly(children: dict, events, on_event, results: dict) -> None:
+    """After Ctrl-C, which the children got too: wait until they have saved."""
+    deadline = time.monotonic() + PATIENCE
+    while any(child.is_alive() for child in children.values()) and time.monotonic() < deadline:
+        try:
+            _collect(children, events, lambda key, event: None, results)
+        except DualportError:
+            continue
+
+
+def _refuse_silent_death(children: dict, results: dict, events) -> None:
+    for key, child in children.items():
+        if key not in results and not child.is_alive() and events.empty():
+            raise EnvironmentFailed(
+                f"the process of {key} died (exit code {child.exitcode}); it may have run out of memory: "
+                "use a smaller --batch-size, or --backend to run one framework at a time"
+            )
+
+
+def _work(events, key: str, function: Callable[..., Any], arguments: tuple) -> None:
+    """In the child: run, and send what came of it."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        result = function(*arguments, tell=lambda event: events.put((key, "event", event)))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 2**20)
+        events.put((key, "result", (result, round(peak))))
+    except DualportError as error:
+        events.put((key, "error", (f"{key}: {error}", error.exit_code)))
+    except KeyboardInterrupt:
+        events.put((key, "error", (f"{key}: interrupted", 130)))
+    except MemoryError:
+        events.put((key, "error", (f"{key}: out of memory; use a smaller --batch-size", 3)))
+
+
+class _shared_cores:  # noqa: N801 - reads as a statement
+    """While processes start, tell their numerical libraries how many cores each may use."""
+
+    def __init__(self, count: int) -> None:
+        self.share = str(max(1, (os.cpu_count() or 1) // max(count, 1)))
+
+    def __enter__(self) -> None:
+        self.before = os.environ.get(THREADS)
+        os.environ.setdefault(THREADS, self.share)
+
+    def __exit__(self, *_: object) -> None:
+        if self.before is None:
+            os.environ.pop(THREADS, None)

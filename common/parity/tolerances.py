@@ -1,0 +1,67 @@
+"""The one table of tolerances: quantity → bound, and why it is that. No test and no command holds a number of its own.
+
+Errors are relative, ‖a − b‖ / ‖b‖, unless the quantity says otherwise. float32 carries 6e-8 of rounding in every
+operation; float64 carries 1.1e-16.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A bound on an error, with the reason for its size."""
+
+    bound: float
+    why: str
+
+
+TOLERANCES = {
+    "initial weights": Tolerance(0.0, "both frameworks are given the same bits, and must hold them"),
+    "notebook outputs": Tolerance(
+        1e-5, "float32 sums of 3,136 products in another order than the notebook's; absolute, for values of order 1"
+    ),
+    "float64 forward": Tolerance(1e-12, "the same mathematics, rounded in another order"),
+    "float64 gradient": Tolerance(1e-10, "sums over batch and positions of forward values"),
+    "float64 ten steps": Tolerance(1e-9, "Adam divides by the root of tiny moments and so widens rounding"),
+    "float32 forward": Tolerance(1e-6, "at most 3,136 products in a sum, whose rounding errors mostly cancel"),
+    "float32 step loss": Tolerance(
+        1e-5, "one step from the same state: a sum of 784 squared errors over a batch, in another order"
+    ),
+    "float32 step weights": Tolerance(
+        1e-2,
+        "one Adam step from the same state, in learning rates: a stored weight of order 1 rounds by 6e-8, a thousandth "
+        "of a step of 1e-4; another formula moves it by a tenth or more",
+    ),
+    "float32 first losses": Tolerance(
+        1e-5, "twenty steps on their own from the same start, seed 1; leaving the first plateau multiplies rounding by "
+        "about ten every five steps, so that some seeds go beyond it, in each framework alone as well"
+    ),
+    "epoch loss, published schedule": Tolerance(
+        5e-3, "a mean over 60,000 images: the trajectories part by rounding, the means stay"
+    ),
+    "epoch loss, short schedule": Tolerance(
+        5e-2, "at learning rate 1e-3 on 1,797 images the trajectories part within 20 steps; the means over so few "
+        "images then differ as between two seeds"
+    ),
+    "published loss, first epoch": Tolerance(6e-2, "another seed; the notebook's own two seeds differ by 3.3 %"),
+    "published loss, third epoch": Tolerance(4e-2, "another seed, later in training"),
+    "exchanged weights": Tolerance(1e-5, "one forward pass with the same trained weights, in float32"),
+}  # fmt: skip
+
+
+def bound(quantity: str) -> float:
+    """The bound of a quantity in the table."""
+    return TOLERANCES[quantity].bound
+
+
+def relative_error(a: np.ndarray, b: np.ndarray) -> float:
+    """‖a − b‖ / ‖b‖ in float64; 0 for equal arrays, also for zeros."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    difference, size = np.linalg.norm((a - b).ravel()), np.linalg.norm(b.ravel())
+    if difference == 0:
+        return 0.0
+    return float(difference / size) if size else float("inf")

@@ -1,0 +1,173 @@
+"""The report of `reproduce`: both frameworks side by side, and how far they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .. import plotting
+from ..parity.agreement import Check
+from ..parity.tolerances import bound
+from ..runs.record import differences
+from ..spec import Recipe, to_json
+from .blocks import Figure, FigureRow, KeyValues, Report, Section, Table, Text
+
+ORDER = ("paddle", "torch")
+
+
+@dataclass
+class Outcome:
+    """What one recipe gave.
+
+    `runs` maps each backend to its folder, `figures` to its pictures, `memory` to its peak in MB; `free` holds the
+    relative loss differences of the first steps, each framework going its own way.
+    """
+
+    published: Recipe
+    trained: Recipe
+    source: str
+    images: int
+    runs: dict[str, Path]
+    figures: dict[str, list[Path]]
+    history: dict[str, list[dict]]
+    memory: dict[str, int]
+    versions: dict[str, str]
+    seed: int
+    checks: list[Check] = field(default_factory=list)
+    free: np.ndarray | None = None
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether all judged rows hold; nothing when there was one framework only."""
+        judged = [check.ok for check in self.checks if check.ok is not None]
+        return all(judged) if judged else None
+
+
+def build_report(outcomes: Sequence[Outcome], folder: Path) -> Report:
+    """Assemble the page; the figures of both frameworks that it needs are drawn into `folder`."""
+    verdicts = [outcome.ok for outcome in outcomes]
+    ok = None if None in verdicts else all(verdicts)
+    names = ", ".join(outcome.trained.name for outcome in outcomes)
+    sentence = {
+        True: f"The two frameworks agree on {names}.",
+        False: "The two frameworks do NOT agree: " + "; ".join(_failures(outcomes)),
+        None: f"{names}: one framework only, nothing to compare.",
+    }[ok]
+    return Report(
+        title="Reproduction: PaddlePaddle and PyTorch",
+        verdict=sentence,
+        ok=ok,
+        summary=[(name, value) for name, value in outcomes[0].versions.items()],
+        sections=[_section(outcome, folder) for outcome in outcomes],
+        footer="Made by dualport.",
+    )
+
+
+def _failures(outcomes: Sequence[Outcome]) -> list[str]:
+    return [
+        f"{outcome.trained.name}: {check.what} differs by {check.difference:.2g}, more than {check.bound:.2g}"
+        for outcome in outcomes
+        for check in outcome.checks
+        if check.ok is False
+    ]
+
+
+def _section(outcome: Outcome, folder: Path) -> Section:
+    blocks = [
+        KeyValues([("source", outcome.published.source), ("data", f"{outcome.source}, {outcome.images:,} images"),
+                   ("seed", outcome.seed)]),
+        _schedule(outcome),
+        _training_table(outcome),
+    ]  # fmt: skip
+    if outcome.checks:
+        blocks.append(_agreement_table(outcome.checks))
+    blocks += _curves(outcome, folder)
+    blocks += _side_by_side(outcome)
+    return Section(f"{outcome.trained.name}: {outcome.trained.title}", "", blocks, outcome.ok)
+
+
+def _schedule(outcome: Outcome) -> Table | Text:
+    """What was trained otherwise than published."""
+    rows = [
+        [key, str(was), str(now)]
+        for key, was, now in differences("", to_json(outcome.published), to_json(outcome.trained))
+    ]
+    if outcome.source != outcome.published.data.source:
+        rows.append(["data", outcome.published.data.source, outcome.source])
+    if not rows:
+        return Text("Trained exactly as published.")
+    return Table(["differs from the published schedule", "published", "here"], rows)
+
+
+def _training_table(outcome: Outcome) -> Table:
+    header = [
+        "framework",
+        "epochs",
+        "first loss",
+        "last loss",
+        "reconstruction",
+        "KL",
+        "seconds",
+        "images/s",
+        "peak MB",
+    ]
+    rows = []
+    for backend in _backends(outcome):
+        history = outcome.history[backend]
+        last, seconds = history[-1], sum(row["seconds"] for row in history)
+        rate = sum(row["images_per_second"] * row["seconds"] for row in history) / seconds
+        rows.append(
+            [backend, len(history), f"{history[0]['loss']:.3f}", f"{last['loss']:.3f}", f"{last['reconstruction']:.3f}",
+             f"{last['kl']:.3f}", f"{seconds:.0f}", f"{rate:.0f}", outcome.memory[backend]]
+        )  # fmt: skip
+    return Table(header, rows, note="Losses are means per image. Both frameworks ran side by side, sharing the cores.")
+
+
+def _agreement_table(checks: Sequence[Check]) -> Table:
+    rows = [
+        [
+            check.what,
+            f"{check.difference:.2e}",
+            "not judged" if check.bound is None else f"{check.bound:.0e}",
+            check.why,
+        ]
+        for check in checks
+    ]
+    header = ["agreement", "relative difference", "bound", "why this bound"]
+    return Table(header, rows, row_ok=[check.ok for check in checks])
+
+
+def _curves(outcome: Outcome, folder: Path) -> list[Figure | FigureRow]:
+    name, histories = outcome.trained.name, {backend: outcome.history[backend] for backend in _backends(outcome)}
+    losses = plotting.loss_curves(folder / f"{name}-losses.png", histories, title=f"{name}: losses of both")
+    blocks = [Figure(losses, "Loss, reconstruction and KL, mean per image.")]
+    if outcome.free is not None and len(outcome.free):
+        path = plotting.step_difference(
+            folder / f"{name}-steps.png",
+            np.arange(len(outcome.free)),
+            outcome.free,
+            bound("float32 first losses"),
+            title=f"{name}: loss difference, each framework going its own way",
+        )
+        blocks.append(Figure(path, "Rounding grows along a trajectory; this is shown, the steps above are judged."))
+    return blocks
+
+
+def _side_by_side(outcome: Outcome) -> list[FigureRow]:
+    """The same figure of both frameworks, next to each other; then the GIFs."""
+    backends = _backends(outcome)
+    names = [path.name for path in outcome.figures[backends[0]] if path.name != "losses.png"]
+    rows = [
+        FigureRow(backends, [outcome.runs[b] / "figures" / name for b in backends], Path(name).stem) for name in names
+    ]
+    gifs = [outcome.runs[b] / "figures" / "progress.gif" for b in backends]
+    if all(gif.exists() for gif in gifs):
+        rows.append(FigureRow(backends, gifs, "the sample grid after each epoch, from the same noise"))
+    return rows
+
+
+def _backends(outcome: Outcome) -> list[str]:
+    return [backend for backend in ORDER if backend in outcome.runs]
