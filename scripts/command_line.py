@@ -21,6 +21,7 @@ COMMANDS = {
     "train": ("train", "train a recipe in PyTorch or in Paddle"),
     "figures": ("figures", "draw every figure of the write-up from a run's weights"),
     "reproduce": ("reproduce", "train and draw in both frameworks, check that they agree, write one report"),
+    "inspect": ("inspect_file", "say what a weight file holds, without running anything in it"),
 }
 
 EXAMPLES = """examples:
@@ -94,6 +95,12 @@ def command_parser(name: str, module, summary: str) -> Parser:
 
 
 def _overview() -> str:
-    lines = ["usage: dualport COMMAND …", "", "Port models between PaddlePaddle and PyTorch, with the proof.", "", "commands:"]
+    lines = [
+        "usage: dualport COMMAND …",
+        "",
+        "Port models between PaddlePaddle and PyTorch, with the proof.",
+        "",
+        "commands:",
+    ]
     lines += [f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items()]
     return "\n".join(lines) + "\n\n" + EXAMPLES

@@ -1,0 +1,25 @@
+"""Training data: reading, checking, fetching and writing it. Knows no framework."""
+
+from .check import Report, Variable, check, orientation
+from .dataset import Dataset
+from .export import export_mat, export_parts
+from .labels import MEANINGS
+from .load import PARTS, load
+from .mnist import MIRRORS, fetch_mnist
+from .preview import write_preview
+
+__all__ = [
+    "MEANINGS",
+    "MIRRORS",
+    "PARTS",
+    "Dataset",
+    "Report",
+    "Variable",
+    "check",
+    "export_mat",
+    "export_parts",
+    "fetch_mnist",
+    "load",
+    "orientation",
+    "write_preview",
+]

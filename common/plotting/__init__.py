@@ -1,0 +1,23 @@
+"""Every figure that the write-ups show, drawn from NumPy arrays: the same code whichever framework made the numbers.
+
+Importing this costs NumPy only; Matplotlib and Pillow are imported by the first figure that is drawn.
+"""
+
+from .animation import save_gif
+from .curves import loss_curves, step_difference
+from .grids import image_grid, manifold, manifold_latents, two_rows
+from .latents import latent_scatter
+from .tiles import raster, save_png
+
+__all__ = [
+    "image_grid",
+    "latent_scatter",
+    "loss_curves",
+    "manifold",
+    "manifold_latents",
+    "raster",
+    "save_gif",
+    "save_png",
+    "step_difference",
+    "two_rows",
+]

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from .. import plotting
 from ..parity.agreement import Check
+from ..parity.lockstep import StepDifference
 from ..parity.tolerances import bound
 from ..runs.record import differences
 from ..spec import Recipe, to_json
@@ -22,8 +21,8 @@ ORDER = ("paddle", "torch")
 class Outcome:
     """What one recipe gave.
 
-    `runs` maps each backend to its folder, `figures` to its pictures, `memory` to its peak in MB; `free` holds the
-    relative loss differences of the first steps, each framework going its own way.
+    `runs` maps each backend to its folder, `figures` to its pictures, `memory` to its peak in MB; `steps` holds the
+    differences of the first steps, taken from the same states.
     """
 
     published: Recipe
@@ -37,7 +36,7 @@ class Outcome:
     versions: dict[str, str]
     seed: int
     checks: list[Check] = field(default_factory=list)
-    free: np.ndarray | None = None
+    steps: list[StepDifference] = field(default_factory=list)
 
     @property
     def ok(self) -> bool | None:
@@ -86,7 +85,8 @@ def _section(outcome: Outcome, folder: Path) -> Section:
         blocks.append(_agreement_table(outcome.checks))
     blocks += _curves(outcome, folder)
     blocks += _side_by_side(outcome)
-    return Section(f"{outcome.trained.name}: {outcome.trained.title}", "", blocks, outcome.ok)
+    notes = "\n\n".join(outcome.trained.quirks)
+    return Section(f"{outcome.trained.name}: {outcome.trained.title}", notes, blocks, outcome.ok)
 
 
 def _schedule(outcome: Outcome) -> Table | Text:
@@ -144,15 +144,15 @@ def _curves(outcome: Outcome, folder: Path) -> list[Figure | FigureRow]:
     name, histories = outcome.trained.name, {backend: outcome.history[backend] for backend in _backends(outcome)}
     losses = plotting.loss_curves(folder / f"{name}-losses.png", histories, title=f"{name}: losses of both")
     blocks = [Figure(losses, "Loss, reconstruction and KL, mean per image.")]
-    if outcome.free is not None and len(outcome.free):
+    if outcome.steps:
         path = plotting.step_difference(
             folder / f"{name}-steps.png",
-            np.arange(len(outcome.free)),
-            outcome.free,
-            bound("float32 first losses"),
-            title=f"{name}: loss difference, each framework going its own way",
+            [one.step for one in outcome.steps],
+            [one.loss for one in outcome.steps],
+            bound("float32 step loss"),
+            title=f"{name}: loss of each step, taken from the same state",
         )
-        blocks.append(Figure(path, "Rounding grows along a trajectory; this is shown, the steps above are judged."))
+        blocks.append(Figure(path, "One step apart: what is left is the rounding of a single step."))
     return blocks
 
 

@@ -79,11 +79,10 @@ class RunFolder:
         """The recipe as it was trained, with its settings."""
         return from_json(self.read_config()["spec"])
 
-    def add_steps(self, before: int, terms: list[list[float]]) -> None:
-        """Keep an epoch's losses, step by step, behind the `before` steps that came earlier."""
-        steps = np.concatenate([self.read_steps()[:before], np.asarray(terms, np.float64).reshape(-1, 3)])
+    def write_steps(self, steps: list[list[float]]) -> None:
+        """Keep the losses of every step, `[steps, 3]`."""
         with atomic_path(self.steps_file) as temporary:
-            np.save(temporary, steps)
+            np.save(temporary, np.asarray(steps, np.float64).reshape(-1, 3))
 
     def read_steps(self) -> np.ndarray:
         """`[steps, 3]`: loss as optimised, and the batch's summed reconstruction and KL, of every step."""

@@ -74,28 +74,48 @@ def train(
         Diverged: a loss is not finite. Interrupted: a signal came; the run is saved.
     """
     position, spent = (start.position, start.seconds) if start else (Position(), 0.0)
-    rows = [row for row in folder.read_metrics() if row["epoch"] < position.epoch]
+    log = Log(folder, position)
     if start:
         restore(session, start)
-    saved_at = time.monotonic()
     with stopping() as stop:
         while position.epoch < recipe.training.epochs:
-            row, spent = _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, folder)
-            rows.append(row)
-            folder.write_metrics(rows)
-            folder.add_steps(position.total - position.step, position.terms)
+            row, spent = _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, log)
+            log.add(row, position.terms)
             after_epoch(position.epoch)
             position.epoch, position.step, position.terms, spent = position.epoch + 1, 0, [], 0.0
             last = position.epoch >= recipe.training.epochs
-            if last or stop.signal is not None or time.monotonic() - saved_at >= CHECKPOINT_SECONDS:
-                checkpoints.save(folder.checkpoints, capture(session, position))
-                saved_at = time.monotonic()
+            if last or stop.signal is not None or log.due():
+                log.save(session, position)
             if stop.signal is not None and not last:
                 raise Interrupted(_saved(folder, position), stop.exit_code)
-    return rows
+    return log.rows
 
 
-def _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, folder) -> tuple[dict, float]:
+class Log:
+    """What a run has done so far, written together with each checkpoint so that files and checkpoint say the same."""
+
+    def __init__(self, folder: RunFolder, position: Position) -> None:
+        self.folder = folder
+        self.rows = [row for row in folder.read_metrics() if row["epoch"] < position.epoch]
+        self.steps = folder.read_steps()[: position.total - position.step].tolist()
+        self.saved_at = time.monotonic()
+
+    def add(self, row: dict, terms: list[list[float]]) -> None:
+        self.rows.append(row)
+        self.steps += terms
+
+    def due(self) -> bool:
+        """Epochs of a second or less are not worth a checkpoint each."""
+        return time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
+
+    def save(self, session, position: Position, seconds: float = 0.0) -> None:
+        self.folder.write_metrics(self.rows)
+        self.folder.write_steps(self.steps)
+        checkpoints.save(self.folder.checkpoints, capture(session, position, seconds))
+        self.saved_at = time.monotonic()
+
+
+def _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, log) -> tuple[dict, float]:
     """Run the rest of one epoch; save and raise when a signal comes in the middle of it."""
     plan = plan_epoch(recipe, seed, position.epoch, count)
     began, first = time.perf_counter() - spent, position.step
@@ -103,7 +123,7 @@ def _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, fo
     for terms in session.epoch(plan, first):
         if not np.isfinite(terms).all():
             raise Diverged(
-                f"{folder.path}: the loss is not a number in epoch {position.epoch}, step {position.step}; the last good "
+                f"{log.folder.path}: the loss is not a number in epoch {position.epoch}, step {position.step}; the last good "
                 "checkpoint is kept: lower the learning rate with --set learning_rate=…"
             )
         position.terms += terms.tolist()
@@ -116,8 +136,8 @@ def _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, fo
             where = {"epoch": position.epoch, "step": position.step, "steps": plan.steps, "images_per_second": speed}
             on_event(where | epoch_means(recipe, position.terms, plan))
         if stop.signal is not None and position.step < plan.steps:
-            checkpoints.save(folder.checkpoints, capture(session, position, seconds))
-            raise Interrupted(_saved(folder, position), stop.exit_code)
+            log.save(session, position, seconds)
+            raise Interrupted(_saved(log.folder, position), stop.exit_code)
     seconds = time.perf_counter() - began
     speed = (len(plan.order) - done_before) / max(seconds - spent, 1e-9)
     row = {"epoch": position.epoch} | epoch_means(recipe, position.terms, plan)

@@ -1,0 +1,153 @@
+"""`dualport data`: fetch, check and export training data."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+
+EXAMPLES = """examples:
+  dualport data fetch mnist                            download MNIST into the cache, with pinned hashes
+  dualport data check mnist_mat/train.mat              what it holds, and a preview of it as train-preview.png
+  dualport data export out --from digits               out/mnist_mat/train.mat and test.mat for the notebook
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the three actions. This runs for `--help` too, so nothing heavy is imported."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
+    fetch = actions.add_parser("fetch", help="download a data set into the cache")
+    fetch.add_argument("dataset", choices=["mnist"])
+    fetch.add_argument(
+        "--mirror", metavar="URL", action="append", help="an https folder to try before the known ones; may be repeated"
+    )
+    check = actions.add_parser("check", help="say what a data file holds, or what is wrong with it")
+    check.add_argument("source", metavar="FILE", help="a .mat v7.3 file, a zip, a folder, digits or mnist")
+    check.add_argument("--preview", metavar="PNG", type=Path, help="where to draw the first 50 images (default: here)")
+    check.add_argument("--no-preview", action="store_true", help="draw nothing")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    export = actions.add_parser("export", help="write train.mat and test.mat in the notebook's layout")
+    export.add_argument("folder", metavar="OUT_FOLDER", type=Path, help="gets the folder mnist_mat")
+    export.add_argument("--from", dest="source", metavar="SOURCE", required=True, help="digits, mnist or a path")
+    for action in (check, export):
+        action.add_argument("--transposed", action="store_true", help="the file has rows and columns exchanged")
+        action.add_argument(
+            "--labels",
+            choices=["ten-is-zero", "shifted"],
+            help="what labels 1..10 mean: 10 stands for the digit 0, or each is its digit plus one",
+        )
+    check.add_argument("--part", choices=["train", "test"], default="train", help="of a folder, a zip or mnist")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the chosen action."""
+    return {"fetch": _fetch, "check": _check, "export": _export}[arguments.action](arguments)
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    from dualport.common.data import MIRRORS, fetch_mnist
+
+    with _bars() as bars:
+        tasks = {}
+
+        def progress(name: str, done: int, size: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=size)
+            bars.update(tasks[name], completed=done)
+
+        folder = fetch_mnist(progress, [*(arguments.mirror or []), *MIRRORS])
+    print(f"MNIST is in {folder}, its hashes checked; --data mnist uses it")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from dualport.common.data import check, write_preview
+    from dualport.common.errors import BadInput
+
+    if arguments.preview and arguments.no_preview:
+        raise BadInput("--preview and --no-preview contradict each other; give one of them")
+    report, data = check(arguments.source, arguments.part, arguments.transposed, arguments.labels)
+    preview = None if arguments.no_preview else arguments.preview or _default_preview(arguments.source, data.name)
+    if preview:
+        write_preview(data, preview)
+    if arguments.json:
+        _print_json(report, preview)
+        return 0
+    _print_report(report)
+    if preview:
+        print(f"preview: {preview}, the first {min(len(data), 50)} images under their labels")
+    elif not arguments.no_preview:
+        print("preview: not drawn into the data's own folder unasked; name a file with --preview")
+    return 0
+
+
+def _default_preview(source: str, name: str) -> Path | None:
+    """A file in the current folder; None where that is the data's own."""
+    path = Path(source)
+    if source not in ("digits", "mnist"):
+        own = path if path.is_dir() else path.parent
+        if own.resolve() == Path.cwd():
+            return None
+    return Path(f"{Path(name).stem}-preview.png")
+
+
+def _print_json(report, preview: Path | None) -> None:
+    import json
+    from dataclasses import asdict
+
+    print(json.dumps({**asdict(report), "preview": preview and str(preview)}, indent=2, ensure_ascii=False))
+
+
+def _print_report(report) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    table = Table("variable", "shape", "type", "values")
+    for variable in report.variables:
+        values = "" if variable.low is None else f"{variable.low:g} … {variable.high:g}"
+        table.add_row(variable.name, "×".join(map(str, variable.shape)), variable.dtype, values)
+    console.print(table)
+    console.print(f"{report.source}: {report.images:,} images, kept as {report.pixels}, mean {report.mean:.4f}")
+    if report.class_counts is not None:
+        console.print("labels: " + "  ".join(f"{digit}: {n:,}" for digit, n in report.class_counts.items()))
+    console.print(f"orientation: {report.orientation} (judged by the ink; look at the preview)")
+    for problem in report.problems:
+        console.print(f"problem: {problem}")
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from dualport.common.atomic import make_folder
+    from dualport.common.data import PARTS, export_parts, load
+
+    # A single .mat file is one part, and cannot be told from train.mat by its name alone.
+    path = Path(arguments.source)
+    single = arguments.source not in ("digits", "mnist") and path.is_file() and path.suffix != ".zip"
+    parts = {
+        part: load(arguments.source, part, arguments.transposed, arguments.labels)
+        for part in (PARTS[:1] if single else PARTS)
+    }
+    target = arguments.folder / "mnist_mat"
+    made = [folder for folder in (target, *target.parents) if not folder.exists()]
+    make_folder(target)
+    try:
+        with _bars() as bars:
+            task = bars.add_task("writing")
+            written = export_parts(parts, target, lambda done, total: bars.update(task, completed=done, total=total))
+    except BaseException:
+        for folder in made:  # nothing is left behind
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+    for file, data in zip(written, parts.values(), strict=True):
+        print(f"{file}: {len(data):,} images")
+    return 0
+
+
+def _bars():
+    """Progress bars on stderr, gone when done; nothing where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    return Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
