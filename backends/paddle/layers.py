@@ -55,10 +55,10 @@ class RuledBatchNorm(nn.Layer):
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         if not self.training:
             mean, variance = self._mean, self._variance
-            return functional.batch_norm(x, mean, variance, self.weight, self.bias, False, epsilon=self.layer.eps)
+            return functional.batch_norm(x, mean, variance, self.weight, self.bias, False, epsilon=self.layer.held_eps)
         # With momentum 0 (Paddle weighs the old value) the buffers get this batch's statistics, the variance biased.
         mean, variance = paddle.zeros_like(self._mean), paddle.ones_like(self._variance)
-        out = functional.batch_norm(x, mean, variance, self.weight, self.bias, True, 0.0, self.layer.eps)
+        out = functional.batch_norm(x, mean, variance, self.weight, self.bias, True, 0.0, self.layer.held_eps)
         count = x.size // x.shape[1]
         if self.layer.variance == "unbiased":
             variance = variance * (count / (count - 1))

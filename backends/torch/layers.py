@@ -53,10 +53,10 @@ class RuledBatchNorm(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
             mean, variance = self.running_mean, self.running_var
-            return functional.batch_norm(x, mean, variance, self.weight, self.bias, False, 0.0, self.layer.eps)
+            return functional.batch_norm(x, mean, variance, self.weight, self.bias, False, 0.0, self.layer.held_eps)
         # With momentum 1 the framework leaves this batch's own statistics in the buffers, the variance unbiased.
         mean, variance = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
-        out = functional.batch_norm(x, mean, variance, self.weight, self.bias, True, 1.0, self.layer.eps)
+        out = functional.batch_norm(x, mean, variance, self.weight, self.bias, True, 1.0, self.layer.held_eps)
         count = x.numel() // x.shape[1]
         if self.layer.variance == "biased":
             variance = variance * ((count - 1) / count)

@@ -39,16 +39,7 @@ def latent_scatter(
         BadInput: the shapes do not match, or labels are not whole numbers.
         EnvironmentFailed: the file cannot be written.
     """
-    if standard_deviations is None:
-        panels = [("latents", "", np.asarray(means))]
-    else:
-        panels = [
-            ("posterior mean", "mean", np.asarray(means)),
-            ("posterior standard deviation", "σ", np.asarray(standard_deviations)),
-        ]
-    for heading, _, values in panels:
-        if values.ndim != 2 or 0 in values.shape or values.shape != panels[0][2].shape:
-            raise BadInput(f"{heading}: needs [N, D], the same for every panel; got {list(values.shape)}")
+    panels = _panels(means, standard_deviations)
     digits = None if labels is None else _whole_numbers(labels, len(means))
     classes = np.array([0]) if digits is None else np.unique(digits)
     explained = digits is not None and len(classes) <= LARGEST_LEGEND
@@ -66,6 +57,21 @@ def latent_scatter(
         if explained:
             _legend(figure, classes, colours)
     return Path(path)
+
+
+def _panels(means: np.ndarray, standard_deviations: np.ndarray | None) -> list[tuple[str, str, np.ndarray]]:
+    """What is drawn, from left to right: heading, name at the axes, values `[N, D]`."""
+    if standard_deviations is None:
+        panels = [("latents", "", np.asarray(means))]
+    else:
+        panels = [
+            ("posterior mean", "mean", np.asarray(means)),
+            ("posterior standard deviation", "σ", np.asarray(standard_deviations)),
+        ]
+    for heading, _, values in panels:
+        if values.ndim != 2 or 0 in values.shape or values.shape != panels[0][2].shape:
+            raise BadInput(f"{heading}: needs [N, D], the same for every panel; got {list(values.shape)}")
+    return panels
 
 
 def _panel(axes: Axes, values: np.ndarray, name: str, colours: np.ndarray) -> None:

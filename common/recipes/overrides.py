@@ -30,7 +30,7 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, object]:
         try:
             settings[key.strip().replace("-", "_")] = json.loads(text)
         except json.JSONDecodeError:
-            settings[key.strip().replace("-", "_")] = {"none": None, "True": True, "False": False}.get(text, text)
+            settings[key.strip().replace("-", "_")] = {"None": None, "True": True, "False": False}.get(text, text)
     return settings
 
 
@@ -67,7 +67,9 @@ def _pick(kind: type, keys: tuple[str, ...], settings: dict[str, object]) -> dic
         field.name: settings[field.name] for field in fields(kind) if field.name in keys and field.name in settings
     }
     for key, value in chosen.items():
-        _check(key, value, hints[key])
+        if value == "none" and type(None) in get_args(hints[key]):
+            chosen[key] = None
+        _check(key, chosen[key], hints[key])
     return chosen
 
 

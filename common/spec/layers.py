@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from struct import pack, unpack
 from typing import ClassVar, Literal
 
 from ..errors import BadInput
@@ -124,6 +125,11 @@ class BatchNorm(Layer):
     eps: float = 1e-5
     momentum: float = 0.1
     variance: Literal["biased", "unbiased"] = "unbiased"
+
+    @property
+    def held_eps(self) -> float:
+        """`eps` as float32 holds it: Paddle keeps it so even in float64, so both frameworks are given this value."""
+        return unpack("f", pack("f", self.eps))[0]
 
     def parameters(self) -> dict[str, Shape]:
         return _weight_and_bias(self.name, (self.features,), self.features)

@@ -1,0 +1,235 @@
+"""Weight files of both frameworks in one form: `read` tells the format by its content, `write` by the file's name."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..atomic import atomic_path
+from ..errors import BadInput, choose
+from .paddle_file import BFLOAT16_OR_INTEGER, name_table, read_paddle, write_paddle
+from .safetensors_file import FRAMEWORKS, read_safetensors, write_safetensors
+from .sniff import format_of
+from .source import Malformed, Source, quoted
+from .torch_file import read_torch, write_torch
+from .tree import KINDS, NAME_TABLE, flatten, is_optimiser, select
+
+NAMES_KEY = "dualport.names"  # where a .safetensors file keeps Paddle's table of parameter names
+EXTENSIONS = (".pdparams", ".pdopt", ".pt", ".pth", ".safetensors")
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """What a weight file holds.
+
+    `arrays` is the state dict as it is in the file: its own names and layout, nothing transposed. `tree` is the whole
+    content, arrays in place: epochs, learning-rate schedules, optimiser states. `names` is Paddle's table from
+    structured names to tensor names, or empty. `key` says where in a nested checkpoint `arrays` was found.
+    `verified` is true where the content was compared with a sha256 given beforehand.
+    """
+
+    path: str
+    format: str  # "pdparams", "pdopt", "pt" or "safetensors"
+    framework: str | None  # "paddle", "torch", or None where the file does not say
+    protocol: int | None  # of the pickle in it
+    arrays: dict[str, np.ndarray]
+    names: dict[str, str] = field(default_factory=dict)
+    tree: Any = None
+    key: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    verified: bool = False
+
+
+def read(
+    path: str | os.PathLike[str],
+    key: str | None = None,
+    dtype: str | None = None,
+    kind: str | None = None,
+    sha256: str | None = None,
+) -> WeightFile:
+    """Read a weight file of any format, without running anything in it.
+
+    Args:
+        key: which part of a nested checkpoint (`"model"`, `"nets.encoder"`); needed where several would do. `"."` is
+            the whole file, its arrays under dotted names.
+        dtype: what 16-bit integers in a Paddle file are, "bfloat16" or "uint16"; other formats say so themselves.
+        kind: "weights" or "optimiser", where only that will do.
+        sha256: what the file's content must hash to; else a neighbour `FILE.sha256` is used, if there is one.
+
+    Raises:
+        BadInput: not a weight file, damaged, hostile, or more must be said about it; the message says what.
+    """
+    name = str(path) if str(path).isprintable() else quoted(path, 1000)
+    try:
+        if not (Path(path).is_file() or Path(path).is_dir()) and Path(path).exists():
+            raise BadInput(f"{name}: is a pipe or a device; name a weight file")
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            expected = sha256 or _sidecar(Path(path))
+            return _read(Source(file, size), name, key, dtype, kind, expected)
+    except IsADirectoryError:
+        raise BadInput(f"{name}: is a folder; name a weight file in it") from None
+    except OSError as error:
+        raise BadInput(f"{name}: cannot be read ({error.strerror or error}); check the path") from None
+
+
+def read_bytes(
+    content: bytes, name: str, key: str | None = None, dtype: str | None = None, kind: str | None = None
+) -> WeightFile:
+    """The same for content that is in memory; `name` stands for the path."""
+    return _read(Source(io.BytesIO(content), len(content)), name, key, dtype, kind, None)
+
+
+def _read(
+    source: Source, name: str, key: str | None, dtype: str | None, kind: str | None, sha256: str | None
+) -> WeightFile:
+    if dtype is not None:
+        choose(dtype, BFLOAT16_OR_INTEGER, "16-bit type")
+    if kind is not None:
+        choose(kind, KINDS, "kind of content")
+    try:
+        if sha256 is not None:
+            _verify(source, sha256)
+        return _READERS[format_of(source)](source, name, key, dtype, kind, sha256 is not None)
+    except Malformed as fault:
+        raise BadInput(f"{name}: {fault}") from None
+
+
+def _read_paddle(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
+    tree, tensor_names, protocol = read_paddle(source, dtype)
+    where, node = select(tree, key, kind)
+    arrays = flatten(node) if key else _own_arrays(node)
+    return WeightFile(
+        path=path,
+        format="pdopt" if is_optimiser(node) else "pdparams",
+        framework="paddle",
+        protocol=protocol,
+        arrays=arrays,
+        names=name_table(node, arrays, tensor_names),
+        tree=tree,
+        key=where,
+        verified=verified,
+    )
+
+
+def _read_torch(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
+    tree, protocol = read_torch(source)
+    key, node = select(tree, key, kind)
+    return WeightFile(
+        path=path,
+        format="pt",
+        framework="torch",
+        protocol=protocol,
+        arrays=flatten(node),
+        tree=tree,
+        key=key,
+        verified=verified,
+    )
+
+
+def _read_safetensors(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
+    arrays, metadata = read_safetensors(source)
+    if key not in (None, "."):
+        raise Malformed("a .safetensors file is flat", "leave out --key")
+    return WeightFile(
+        path=path,
+        format="safetensors",
+        framework=FRAMEWORKS.get(metadata.get("format", "")),
+        protocol=None,
+        arrays=arrays,
+        names=_kept_names(metadata),
+        tree=arrays,
+        metadata={name: value for name, value in metadata.items() if name != NAMES_KEY},
+        verified=verified,
+    )
+
+
+_READERS: dict[str, Callable[..., WeightFile]] = {
+    "paddle": _read_paddle,
+    "torch": _read_torch,
+    "safetensors": _read_safetensors,
+}
+
+
+def _own_arrays(node: Any) -> dict[str, np.ndarray]:
+    """The arrays of a flat Paddle file by name; what nests beside them (LR_Scheduler) stays in the tree."""
+    if not isinstance(node, dict):
+        return flatten(node)
+    return flatten({name: value for name, value in node.items() if isinstance(value, np.ndarray)})
+
+
+def _kept_names(metadata: dict[str, str]) -> dict[str, str]:
+    """The name table that `write` has put into a .safetensors file; empty where it is absent or not a table."""
+    try:
+        names = json.loads(metadata.get(NAMES_KEY, "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return names if isinstance(names, dict) and all(isinstance(name, str) for name in names.values()) else {}
+
+
+def _sidecar(path: Path) -> str | None:
+    """The sha256 in `FILE.sha256` (as `sha256sum` writes it), or None where there is no such file."""
+    sidecar = path.with_name(f"{path.name}.sha256")
+    if not sidecar.is_file():
+        return None
+    with sidecar.open(encoding="utf8", errors="replace") as file:
+        words = file.read(4096).split()
+    if not words:
+        raise BadInput(f"{sidecar}: is empty; write it with sha256sum, or remove it")
+    return words[0]
+
+
+def _verify(source: Source, sha256: str) -> None:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+        raise Malformed("the sha256 to compare it with is not 64 hexadecimal digits", "write it with sha256sum")
+    actual = hashlib.sha256()
+    while block := source.file.read(2**20):
+        actual.update(block)
+    source.file.seek(0)
+    if actual.hexdigest() != sha256.lower():
+        raise Malformed("its content is not what its sha256 says: it has changed since")
+
+
+def write(
+    path: str | os.PathLike[str],
+    arrays: dict[str, Any],
+    *,
+    names: dict[str, str] | None = None,
+    metadata: dict[str, str] | None = None,
+) -> None:
+    """Write a state dict, in the format that the extension of `path` names; whole, or not at all.
+
+    `.pdparams`, `.pdopt`, `.pt` and `.pth` also take nested checkpoints: dicts, lists, numbers and text around arrays.
+    `names`, Paddle's name table, is kept by Paddle's formats and by `.safetensors`; a `.pt` has no place for it.
+    `metadata` (text to text) is kept by `.safetensors` alone.
+
+    Raises:
+        BadInput: an unknown extension, or content that the format cannot hold.
+        EnvironmentFailed: the disk is full, or the folder cannot be written.
+    """
+    extension = choose(Path(path).suffix.lower(), EXTENSIONS, "weight format with the extension")
+    try:
+        with atomic_path(path) as temporary, temporary.open("wb", buffering=2**20) as file:
+            _write(file, extension, arrays, names, metadata)
+    except BadInput as error:
+        raise BadInput(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+
+
+def _write(file: BinaryIO, extension: str, arrays: dict[str, Any], names: Any, metadata: Any) -> None:
+    arrays = {name: value for name, value in arrays.items() if name != NAME_TABLE}
+    if extension in (".pdparams", ".pdopt"):
+        write_paddle(file, arrays, names)
+    elif extension in (".pt", ".pth"):
+        write_torch(file, arrays)
+    else:
+        kept = {NAMES_KEY: json.dumps(names, ensure_ascii=False)} if names else {}
+        write_safetensors(file, arrays, {**(metadata or {}), **kept})

@@ -1,0 +1,55 @@
+"""The bytes of a weight file as the readers see them: exact reads, lengths checked before memory is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+FETCH_AGAIN = "save or download it again"
+DO_NOT_LOAD = "do not load it anywhere; ask its author for a plain state dict"
+
+
+class Malformed(Exception):  # noqa: N818 - a cause, turned into BadInput where the file's name is known
+    """What is wrong with a file and what to do about it; the file's name is put before it later."""
+
+    def __init__(self, cause: str, step: str = FETCH_AGAIN) -> None:
+        super().__init__(f"{cause}; {step}")
+
+
+def quoted(name: object, limit: int = 80) -> str:
+    """`name` as it may be printed: control characters escaped, and cut to `limit` characters."""
+    text = name if isinstance(name, str) else str(name)
+    return repr(text) if len(text) <= limit else repr(text[:limit])[:-1] + "…'"
+
+
+@dataclass
+class Source:
+    """An open binary file and its size. A file that shrinks while it is read costs a refusal, not a crash."""
+
+    file: BinaryIO
+    size: int
+
+    def left(self) -> int:
+        return self.size - self.file.tell()
+
+    def exact(self, count: int) -> bytes:
+        """The next `count` bytes, or Malformed. A claim beyond the end of the file allocates nothing."""
+        data = self.file.read(count) if count <= 65536 or count <= self.left() else b""
+        if len(data) < count:
+            raise Malformed("the file ends in the middle of its content")
+        return data
+
+    def array(self, count: int) -> np.ndarray:
+        """The next `count` bytes as an aligned uint8 array of its own, read without a second copy."""
+        if count > self.left():
+            raise Malformed("the file ends in the middle of its content")
+        data = np.empty(count, np.uint8)
+        filled = 0
+        while filled < count:
+            step = self.file.readinto(memoryview(data)[filled:])
+            if not step:  # cut by someone else meanwhile
+                raise Malformed("the file ends in the middle of its content")
+            filled += step
+        return data

@@ -1,0 +1,67 @@
+"""How many steps an optimiser had taken when its state was saved."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+# Decay rates in use; the exponent is found by repeating Paddle's own products, so that only an exact match counts.
+BETA1 = (0.9, 0.5, 0.95, 0.8, 0.85)
+BETA2 = (0.999, 0.99, 0.9, 0.95, 0.98, 0.9999, 0.997, 0.995)
+MAX_STEPS = 1_000_000
+
+
+def paddle_steps(arrays: dict[str, np.ndarray]) -> set[int | None]:
+    """The step counts that the accumulators of a `.pdopt` tell, one for each parameter; None where it is unknown.
+
+    Paddle keeps no count. It multiplies `beta1_pow_acc` and `beta2_pow_acc` by their betas at each step, starting at
+    beta, so after t steps they are beta^(t+1), rounded at each product.
+    """
+    found: set[int | None] = set()
+    for name, array in arrays.items():
+        if "_beta2_pow_acc_" not in name or array.size != 1:
+            continue
+        first = arrays.get(name.replace("_beta2_pow_acc_", "_beta1_pow_acc_"))
+        found.add(_agreed(array.reshape(-1)[0], None if first is None or first.size != 1 else first.reshape(-1)[0]))
+    return found
+
+
+def _agreed(second: Any, first: Any) -> int | None:
+    """The only t for which both accumulators are what they are; the first one alone is soon too small to tell."""
+    candidates = set().union(*(_exponents(second, beta) for beta in BETA2))
+    if first is not None and first.dtype.kind == "f" and first >= np.finfo(first.dtype).tiny:
+        others = [_exponents(first, beta) for beta in BETA1]
+        candidates &= set().union(*others)
+    return candidates.pop() if len(candidates) == 1 else None
+
+
+def _exponents(value: Any, beta: float) -> set[int]:
+    """Every t for which beta^(t+1), rounded at each product, is `value`; none where the value has underflowed."""
+    if value.dtype.kind != "f" or not value >= np.finfo(value.dtype).tiny:
+        return set()
+    powers = _powers(beta, value.dtype.str)
+    return {int(index) for index in np.flatnonzero(powers == value)}
+
+
+@lru_cache(maxsize=32)
+def _powers(beta: float, dtype: str) -> np.ndarray:
+    """beta, beta², … as repeated products, as far as they are normal numbers of the type; the rest cannot tell."""
+    count = int(math.log(np.finfo(dtype).tiny) / math.log(beta))
+    with np.errstate(under="ignore"):
+        return np.multiply.accumulate(np.full(min(count, MAX_STEPS), beta, np.dtype(dtype)))
+
+
+def torch_steps(state: Any) -> set[int | None]:
+    """The step counts in the state of torch's Adam and its kin (`state[i]["step"]`, a number or a tensor)."""
+    found: set[int | None] = set()
+    entries = state.get("state") if isinstance(state, dict) else None
+    for entry in entries.values() if isinstance(entries, dict) else ():
+        step = entry.get("step") if isinstance(entry, dict) else None
+        if isinstance(step, np.ndarray) and step.size == 1:
+            step = step.reshape(-1)[0].item()
+        whole = isinstance(step, (int, float)) and not isinstance(step, bool) and float(step).is_integer()
+        found.add(int(step) if whole else None)
+    return found
