@@ -1,4 +1,4 @@
-"""Work in processes of its own, one for each framework: they clash on some CUDA builds, and on two cores run abreast."""
+"""Work in processes of their own, one a framework: they clash on some CUDA builds, and on two cores run abreast."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ def run_all(
 
     Raises:
         DualportError: the first error of a task; the other processes are ended.
+        RuntimeError: a task raised something else; the message ends with the traceback in the child.
         EnvironmentFailed: a process died without a word.
     """
     context = multiprocessing.get_context("spawn")
@@ -41,9 +43,14 @@ def run_all(
     results: dict[str, Any] = {}
     try:
         _collect(children, events, on_event, results)
-    except KeyboardInterrupt:
-        _collect_quietly(children, events, on_event, results)
-        raise Interrupted("interrupted; what was trained is saved: the same command goes on with it") from None
+    except KeyboardInterrupt as stop:
+        number = stop.args[0] if stop.args else signal.SIGINT
+        if number == signal.SIGTERM:  # a terminal sends Ctrl-C to the children itself; this came to us alone
+            for child in children.values():
+                child.terminate()
+        _collect_quietly(children, events, results)
+        message = "interrupted; what was trained is saved: the same command goes on with it"
+        raise Interrupted(message, 128 + number) from None
     finally:
         for child in children.values():
             if child.is_alive():
@@ -66,18 +73,21 @@ def _collect(children: dict, events, on_event, results: dict) -> None:
             error = DualportError(message)
             error.exit_code = exit_code
             raise error
+        elif kind == "crash":
+            raise RuntimeError(content)
         else:
             results[key] = content
 
 
-def _collect_quietly(children: dict, events, on_event, results: dict) -> None:
-    """After Ctrl-C, which the children got too: wait until they have saved."""
+def _collect_quietly(children: dict, events, results: dict) -> None:
+    """After a signal, which the children got too: wait until they have saved."""
     deadline = time.monotonic() + PATIENCE
     while any(child.is_alive() for child in children.values()) and time.monotonic() < deadline:
         try:
             _collect(children, events, lambda key, event: None, results)
-        except DualportError:
+        except (DualportError, RuntimeError):
             continue
+        time.sleep(0.05)  # all results are there: the children are on their way out
 
 
 def _refuse_silent_death(children: dict, results: dict, events) -> None:
@@ -102,6 +112,8 @@ def _work(events, key: str, function: Callable[..., Any], arguments: tuple) -> N
         events.put((key, "error", (f"{key}: interrupted", 130)))
     except MemoryError:
         events.put((key, "error", (f"{key}: out of memory; use a smaller --batch-size", 3)))
+    except Exception as error:
+        events.put((key, "crash", f"{key}: {type(error).__name__}: {error}\n{traceback.format_exc()}"))
 
 
 class _shared_cores:  # noqa: N801 - reads as a statement

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -48,6 +49,12 @@ def load_data(recipe: Recipe, source: str, transposed: bool = False) -> data.Dat
         raise BadInput(
             f"{source}: images are {given}, the recipe takes {wanted}; change it with --set image=… channels=…"
         )
+    low, high = recipe.data.value_range
+    if recipe.objective.reconstruction == "binary_cross_entropy" and (low < 0 or high > 1):
+        raise BadInput(
+            f"{recipe.name}: binary_cross_entropy takes pixels in [0, 1], but the recipe's are in [{low:g}, {high:g}]; "
+            "choose --set reconstruction=squared_error"
+        )
     if recipe.data.indices is not None:
         dataset = dataset.subset(list(recipe.data.indices))
     if recipe.model.conditional:
@@ -66,25 +73,21 @@ def execute(job: Job, on_event: Callable[[dict], None] = lambda event: None) -> 
     Raises:
         BadInput, EnvironmentFailed, Diverged, Interrupted: see `common.errors`.
     """
-    folder = RunFolder(job.out)
-    if folder.exists() and not job.resume:
-        raise BadInput(f"{job.out}: already holds a run; go on with --resume, or choose another --out")
-    if job.resume and not folder.exists():
-        raise BadInput(f"{job.out}: holds no run to go on with; leave out --resume to begin one")
+    folder, recipe = RunFolder(job.out), job.recipe
+    _check_resume(job, folder)
     backend = load_backend(job.backend)
-    dataset = load_data(job.recipe, job.source, job.transposed)
+    dataset = load_data(recipe, job.source, job.transposed)
     config = run_config(job, dataset)
-    start = None
-    if job.resume:
-        config = agrees(folder.read_config(), config)
-        start, complaints = checkpoints.load_newest(folder.checkpoints)
-        for complaint in complaints:
-            print(f"dualport: {complaint}", file=sys.stderr)
-    recipe = job.recipe
-    session = backend.Session(recipe, start.weights if start else initial_weights(recipe, job.seed), job.device)
-    config["device"] = session.device
+    initial = initial_weights(recipe, job.seed)
     hot = dataset.one_hot(recipe.model.classes) if recipe.model.conditional else None
-    with out_folder(folder), folder.locked():
+    with out_folder(folder):
+        _check_resume(job, folder)  # again: until now another process could begin or go on here
+        start = None
+        if job.resume:
+            config = agrees(folder.read_config(), config)
+            start = _newest_checkpoint(folder)
+        session = backend.Session(recipe, start.weights if start else initial, job.device)
+        config["device"] = session.device
         folder.make()
         folder.write_config(config)
         session.load_data(dataset.scaled(*recipe.data.value_range), hot)
@@ -101,19 +104,36 @@ def execute(job: Job, on_event: Callable[[dict], None] = lambda event: None) -> 
     return folder
 
 
+def _check_resume(job: Job, folder: RunFolder) -> None:
+    if folder.exists() and not job.resume:
+        raise BadInput(f"{job.out}: already holds a run; go on with --resume, or choose another --out")
+    if job.resume and not folder.exists():
+        raise BadInput(f"{job.out}: holds no run to go on with; leave out --resume to begin one")
+
+
+def _newest_checkpoint(folder: RunFolder) -> checkpoints.Checkpoint | None:
+    """The newest whole checkpoint; damaged ones are told on stderr."""
+    start, complaints = checkpoints.load_newest(folder.checkpoints)
+    for complaint in complaints:
+        print(f"dualport: {complaint}", file=sys.stderr)
+    return start
+
+
 @contextlib.contextmanager
 def out_folder(folder: RunFolder):
-    """Make the run's folder; take it away again if the run fails before its config is written."""
-    was_there = folder.path.exists()
+    """Make the run's folder and hold it; take away what was made if the run fails before its config is written."""
+    made = [path for path in (folder.path, *folder.path.parents) if not path.exists()]
     make_folder(folder.path)
-    try:
-        yield
-    except BaseException:
-        if not was_there and not folder.exists():
-            import shutil
-
-            shutil.rmtree(folder.path, ignore_errors=True)
-        raise
+    with folder.locked():
+        try:
+            yield
+        except BaseException:
+            if made and not folder.exists():
+                shutil.rmtree(folder.path, ignore_errors=True)
+                with contextlib.suppress(OSError):  # a parent that meanwhile holds something else stays
+                    for parent in made[1:]:
+                        parent.rmdir()
+            raise
 
 
 def open_run(path: str, backend: str | None = None, device: str = "auto") -> figures.Canvas:
@@ -129,7 +149,7 @@ def open_run(path: str, backend: str | None = None, device: str = "auto") -> fig
 
     folder = RunFolder(path)
     config, recipe = folder.read_config(), folder.recipe()
-    start, _ = checkpoints.load_newest(folder.checkpoints)
+    start = _newest_checkpoint(folder)
     if start is None:
         raise BadInput(
             f"{path}: holds no checkpoint yet; train it with `dualport train {recipe.name} --resume --out {path}`"

@@ -34,6 +34,9 @@ exit codes: 0 done, 1 a comparison failed, 2 bad input, 3 the environment failed
 """
 
 
+LONGEST = 300  # characters of a foreign error's message
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose refusals are one sentence, like every other error of the kit."""
 
@@ -52,9 +55,9 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"dualport: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("dualport: interrupted", file=sys.stderr)
-        return 130
+        return 128 + (stop.args[0] if stop.args else signal.SIGINT)
     except BrokenPipeError:  # the reader of our output has gone, as in `dualport … | head`
         sys.stdout = None
         return 0
@@ -63,10 +66,22 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print("dualport: out of memory; use a smaller --batch-size or less data", file=sys.stderr)
         return 3
+    except Exception as error:
+        # What no check foresaw: a framework's own failure, or a bug. Exit code 1 would read as a failed comparison.
+        if debug:
+            raise
+        reason = " ".join(str(error).split())[:LONGEST]
+        print(f"dualport: {type(error).__name__}: {reason}; run it again with --debug to see where", file=sys.stderr)
+        return 3
+
+
+def _terminate(number: int, _frame: object) -> NoReturn:
+    """SIGTERM unwinds like Ctrl-C, so that nothing partial stays, and says which signal it was."""
+    raise KeyboardInterrupt(number)
 
 
 def _dispatch(argv: list[str]) -> int | None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminate)
     if not argv or argv[0] in ("-h", "--help"):
         print(_overview())
         return 0

@@ -17,11 +17,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from rich.progress import track
-
     from dualport.backends.run import open_run
     from dualport.common.errors import choose
     from dualport.common.figures import draw
+    from rich.progress import track
 
     choose(arguments.device, ("auto", "cpu", "cuda"), "device")
     canvas = open_run(arguments.run, arguments.backend, arguments.device)

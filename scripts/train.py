@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     job = Job(
         recipe=recipe,
         backend=arguments.backend,
-        source=arguments.data or recipe.data.source,
+        source=recipe.data.source if arguments.data is None else arguments.data,
         seed=arguments.seed,
         out=out,
         device=arguments.device,

@@ -1,8 +1,8 @@
 """Checkpoints: everything that a run needs to go on, whole or not there, with a hash for every file.
 
 A checkpoint is a folder `step-00000937`: `weights.safetensors` and `optimizers.safetensors` in canonical names and
-layout, so that either framework continues from it, and last `manifest.json` with position, hashes and sizes. It is
-written beside its place and renamed.
+layout, so that either framework continues from it, and last `manifest.json` with position, hashes and sizes, and its
+own hash. It is written beside its place and renamed.
 """
 
 from __future__ import annotations
@@ -47,22 +47,25 @@ class Checkpoint:
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint into `folder` and prune old ones. Raises `EnvironmentFailed` when the disk is full."""
-    from safetensors.numpy import save_file
+    # As bytes: the library's own `save_file` turns a full disk into an error that is no OSError.
+    from safetensors.numpy import save as as_bytes
 
+    contents = {
+        "weights.safetensors": as_bytes(checkpoint.weights),
+        "optimizers.safetensors": as_bytes(checkpoint.moments),
+    }
+    manifest = {
+        "position": asdict(checkpoint.position),
+        "optimizers": checkpoint.optimizers,
+        "seconds": checkpoint.seconds,
+        "files": {name: {"sha256": _hash(content), "bytes": len(content)} for name, content in contents.items()},
+    }
     target = folder / f"step-{checkpoint.position.total:08d}"
     with atomic_folder(target) as temporary:
-        save_file(checkpoint.weights, temporary / "weights.safetensors")
-        save_file(checkpoint.moments, temporary / "optimizers.safetensors")
-        files = {
-            file.name: {"sha256": _hash(file), "bytes": file.stat().st_size} for file in sorted(temporary.iterdir())
-        }
-        manifest = {
-            "position": asdict(checkpoint.position),
-            "optimizers": checkpoint.optimizers,
-            "seconds": checkpoint.seconds,
-            "files": files,
-        }
-        (temporary / "manifest.json").write_text(json.dumps(manifest), encoding="utf8")
+        for name, content in contents.items():
+            (temporary / name).write_bytes(content)
+        signed = manifest | {"sha256": _hash_of_manifest(manifest)}
+        (temporary / "manifest.json").write_text(json.dumps(signed), encoding="utf8")
     _prune(folder)
     return target
 
@@ -78,7 +81,7 @@ def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     for path in found:
         try:
             return _load(path), complaints
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             complaints.append(f"{path}: is damaged ({error}); taking the one before it")
     if found:
         raise BadInput(f"{folder}: none of its {len(found)} checkpoints is whole; train again into another folder")
@@ -89,10 +92,12 @@ def _load(path: Path) -> Checkpoint:
     from safetensors.numpy import load
 
     manifest = json.loads((path / "manifest.json").read_text(encoding="utf8"))
+    if manifest.pop("sha256") != _hash_of_manifest(manifest):
+        raise ValueError("manifest.json does not have its hash")
     content = {}
     for name in ("weights.safetensors", "optimizers.safetensors"):
         content[name] = (path / name).read_bytes()
-        if hashlib.sha256(content[name]).hexdigest() != manifest["files"][name]["sha256"]:
+        if _hash(content[name]) != manifest["files"][name]["sha256"]:
             raise ValueError(f"{name} does not have its hash")
     return Checkpoint(
         position=Position(**manifest["position"]),
@@ -108,8 +113,13 @@ def _step(path: Path) -> int:
     return int(digits) if digits.isdigit() else -1
 
 
-def _hash(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _hash_of_manifest(manifest: dict[str, Any]) -> str:
+    """Of its content without the hash itself: a flipped digit in the position is still JSON."""
+    return _hash(json.dumps(manifest, sort_keys=True).encode())
 
 
 def _prune(folder: Path) -> None:

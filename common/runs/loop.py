@@ -31,7 +31,7 @@ class Stop:
 
     def __call__(self, number: int, _frame: object) -> None:
         if self.signal is not None:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
         self.signal = number
 
     @property
@@ -71,7 +71,7 @@ def train(
         after_epoch: called with the number of each epoch that ends.
 
     Raises:
-        Diverged: a loss is not finite. Interrupted: a signal came; the run is saved.
+        Diverged: a loss or a weight is not finite. Interrupted: a signal came; the run is saved.
     """
     position, spent = (start.position, start.seconds) if start else (Position(), 0.0)
     log = Log(folder, position)
@@ -109,9 +109,13 @@ class Log:
         return time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
 
     def save(self, session, position: Position, seconds: float = 0.0) -> None:
+        state = capture(session, position, seconds)
+        # The last step can ruin the weights after its loss was computed: that must not become the last good state.
+        if not all(np.isfinite(array).all() for array in state.weights.values()):
+            raise _diverged(self.folder, f"the weights hold a value that is not finite after step {position.total}")
         self.folder.write_metrics(self.rows)
         self.folder.write_steps(self.steps)
-        checkpoints.save(self.folder.checkpoints, capture(session, position, seconds))
+        checkpoints.save(self.folder.checkpoints, state)
         self.saved_at = time.monotonic()
 
 
@@ -122,10 +126,8 @@ def _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, lo
     done_before, told = plan.bounds(first)[0], 0.0
     for terms in session.epoch(plan, first):
         if not np.isfinite(terms).all():
-            raise Diverged(
-                f"{log.folder.path}: the loss is not a number in epoch {position.epoch}, step {position.step}; the last good "
-                "checkpoint is kept: lower the learning rate with --set learning_rate=…"
-            )
+            where = f"epoch {position.epoch}, step {position.step}"
+            raise _diverged(log.folder, f"the loss is not a finite number in {where}")
         position.terms += terms.tolist()
         position.step += len(terms)
         position.total += len(terms)
@@ -142,6 +144,11 @@ def _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, lo
     speed = (len(plan.order) - done_before) / max(seconds - spent, 1e-9)
     row = {"epoch": position.epoch} | epoch_means(recipe, position.terms, plan)
     return row | {"seconds": round(seconds, 3), "images_per_second": round(speed, 1)}, 0.0
+
+
+def _diverged(folder: RunFolder, what: str) -> Diverged:
+    kept = "; its last good checkpoint is kept" if any(folder.checkpoints.glob("step-*")) else ""
+    return Diverged(f"{folder.path}: {what}{kept}; train into another --out with a lower --set learning_rate=…")
 
 
 def _saved(folder: RunFolder, position: Position) -> str:
