@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import warnings
 
 from ..common.errors import EnvironmentFailed, choose
 
@@ -26,9 +28,17 @@ def load_backend(name: str):
     choose(name, NAMES, "backend")
     if not installed(name):
         raise EnvironmentFailed(f'{_PACKAGES[name]} is not installed: run `pip install "dualport[{name}]"`')
+    if name == "paddle":
+        _quieten_paddle()
     try:
         return importlib.import_module(f".{name}", __name__)
     except (ImportError, OSError) as error:
         raise EnvironmentFailed(
             f'{_PACKAGES[name]} does not load ({error}): reinstall it with `pip install "dualport[{name}]"`'
         ) from error
+
+
+def _quieten_paddle() -> None:
+    """Paddle's convolutions gain nothing from a second CPU thread, and its import warns of a compiler cache."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    warnings.filterwarnings("ignore", message="No ccache found")

@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..common.parity.trace import trace_name
 from ..common.spec import Dropout, LabelChannel, Latent, Network, Reshape
 
 Tensor = Any
+Observer = Callable[[str, Tensor], None]
+
+
+def unseen(name: str, tensor: Tensor) -> None:
+    """The observer of a pass that nobody watches."""
 
 
 def run_network(
@@ -21,6 +27,7 @@ def run_network(
     inputs: Tensor,
     label: Tensor | None = None,
     masks: Mapping[str, Tensor] | None = None,
+    observe: Observer = unseen,
 ) -> tuple[Tensor, ...]:
     """Outputs of `network`, one a head, or one.
 
@@ -29,11 +36,15 @@ def run_network(
         inputs: `[N, *input_shape]`, or anything that reshapes to it.
         label: one-hot `[N, classes]`, in any shape of as many values; needed when the network is conditioned.
         masks: for each dropout, by name, what its input is multiplied by. Without masks nothing is dropped.
+        observe: called with the name and the tensor of every intermediate value, in execution order.
     """
     count = inputs.shape[0]
     x = inputs.reshape([count, *network.input_shape])
     if network.condition is not None:
-        x = concatenate([x, _as_channel(network, modules, label, count)])
+        joined = _as_channel(network, modules, label, count)
+        observe(f"{network.name}.label", joined)
+        x = concatenate([x, joined])
+        observe(f"{network.name}.input", x)
     for place, layer in enumerate(network.layers):
         if isinstance(layer, Reshape):
             x = x.reshape([count, *layer.shape])
@@ -41,7 +52,11 @@ def run_network(
             x = x if masks is None else x * masks[layer.name].reshape(x.shape)
         else:
             x = modules[layer.name or f"#{place}"](x)
-    return tuple(modules[head.name](x) for head in network.heads) or (x,)
+        observe(f"{network.name}.{trace_name(place, layer)}", x)
+    heads = tuple(modules[head.name](x) for head in network.heads)
+    for head, output in zip(network.heads, heads, strict=True):
+        observe(f"{network.name}.{head.name}", output)
+    return heads or (x,)
 
 
 def _as_channel(network: Network, modules: Mapping[str, Callable], label: Tensor | None, count: int) -> Tensor:
@@ -60,6 +75,7 @@ def sample_latent(
     heads: tuple[Tensor, ...],
     noise: Tensor,
     masks: Mapping[str, Tensor] | None = None,
+    observe: Observer = unseen,
 ) -> Tensor:
     """z = mean + noise · σ from the encoder's heads; an autoencoder's z is its only head.
 
@@ -70,8 +86,10 @@ def sample_latent(
     if latent.spread != "none":
         sigma = (heads[1] / 2).exp() if latent.spread == "logvar" else heads[1].exp()
         z = noise.reshape(z.shape) * sigma + z
+    observe("latent.z", z)
     if latent.dropout is not None and masks is not None:
         z = z * masks[latent.dropout.name].reshape(z.shape)
+        observe(f"latent.{latent.dropout.name}", z)
     return z
 
 

@@ -17,6 +17,7 @@ from ..common.errors import DualportError, EnvironmentFailed, Interrupted
 
 Task = tuple[Callable[..., Any], tuple]  # function(*arguments, tell=…)
 THREADS = "OMP_NUM_THREADS"
+LEAVING = 20.0  # seconds that a process gets to end after its result
 PATIENCE = 60.0  # seconds that an interrupted child gets to save its run
 
 
@@ -52,10 +53,11 @@ def run_all(
         message = "interrupted; what was trained is saved: the same command goes on with it"
         raise Interrupted(message, 128 + number) from None
     finally:
-        for child in children.values():
+        for key, child in children.items():
+            child.join(LEAVING if key in results else 0)
             if child.is_alive():
                 child.terminate()
-            child.join()
+                child.join()
     return {key: results[key] for key in tasks}
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from ..common.figures import draw
-from ..common.initialisers import initial_weights
 from ..common.parity.lockstep import StepDifference, record, replay
 from ..common.runs.checkpoint import load_newest
 from ..common.runs.folder import RunFolder
+from ..common.runs.state import restore
 from ..common.schedule import plan_epoch
 from ..common.spec import Recipe
 from . import load_backend
-from .run import Job, execute, load_data, open_run
+from .run import Job, beginning, execute, load_data, open_run
 
 Tell = Callable[[dict], None]
 EXCHANGED = 64  # images whose outputs are compared
@@ -36,7 +36,9 @@ def take_first_steps(job: Job, folder: str, tell: Tell) -> tuple[dict[str, np.nd
     """
     recipe, place = job.recipe, Path(folder)
     dataset = load_data(recipe, job.source, job.transposed)
-    session = load_backend(job.backend).Session(recipe, initial_weights(recipe, job.seed), job.device)
+    start = beginning(job)
+    session = load_backend(job.backend).Session(recipe, start.weights, job.device)
+    restore(session, start)
     built = session.weights()
     hot = dataset.one_hot(recipe.model.classes) if recipe.model.conditional else None
     session.load_data(dataset.scaled(*recipe.data.value_range), hot)

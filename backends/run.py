@@ -16,8 +16,9 @@ from ..common.errors import BadInput
 from ..common.initialisers import initial_weights
 from ..common.runs import checkpoint as checkpoints
 from ..common.runs.folder import RunFolder
-from ..common.runs.loop import train
+from ..common.runs.loop import diverged, train
 from ..common.runs.record import agrees, run_config
+from ..common.runs.start import published_start
 from ..common.runs.weights import write_weights
 from ..common.spec import Recipe
 from . import load_backend
@@ -25,7 +26,8 @@ from . import load_backend
 
 @dataclass(frozen=True)
 class Job:
-    """What to run. `source` is what `--data` takes; without `resume`, `out` must not hold a run yet."""
+    """What to run. `source` is what `--data` takes; without `resume`, `out` must not hold a run yet. `start` names
+    published weight files to begin from instead of fresh weights."""
 
     recipe: Recipe
     backend: str
@@ -35,6 +37,7 @@ class Job:
     device: str = "auto"
     resume: bool = False
     transposed: bool = False
+    start: tuple[str, ...] = ()
 
 
 def load_data(recipe: Recipe, source: str, transposed: bool = False) -> data.Dataset:
@@ -67,6 +70,13 @@ def load_data(recipe: Recipe, source: str, transposed: bool = False) -> data.Dat
     return dataset
 
 
+def beginning(job: Job) -> checkpoints.Checkpoint:
+    """Where a new run begins: fresh weights from the seed, or published ones with their optimiser state."""
+    if job.start:
+        return published_start(job.recipe, job.start)
+    return checkpoints.Checkpoint(checkpoints.Position(), initial_weights(job.recipe, job.seed), {}, {})
+
+
 def execute(job: Job, on_event: Callable[[dict], None] = lambda event: None) -> RunFolder:
     """Train, keeping the sample grid of each epoch, and write the weights. Nothing is written before all input is good.
 
@@ -78,15 +88,14 @@ def execute(job: Job, on_event: Callable[[dict], None] = lambda event: None) -> 
     backend = load_backend(job.backend)
     dataset = load_data(recipe, job.source, job.transposed)
     config = run_config(job, dataset)
-    initial = initial_weights(recipe, job.seed)
+    start = beginning(job)
     hot = dataset.one_hot(recipe.model.classes) if recipe.model.conditional else None
     with out_folder(folder):
         _check_resume(job, folder)  # again: until now another process could begin or go on here
-        start = None
         if job.resume:
             config = agrees(folder.read_config(), config)
-            start = _newest_checkpoint(folder)
-        session = backend.Session(recipe, start.weights if start else initial, job.device)
+            start = _newest_checkpoint(folder) or start
+        session = backend.Session(recipe, start.weights, job.device)
         config["device"] = session.device
         folder.make()
         folder.write_config(config)
@@ -97,7 +106,7 @@ def execute(job: Job, on_event: Callable[[dict], None] = lambda event: None) -> 
         on_event({"backend": job.backend, "recipe": recipe.name, "epochs": recipe.training.epochs})
         train(
             recipe, session, len(dataset), job.seed, folder, start, on_event,
-            after_epoch=lambda epoch: figures.draw_progress(canvas, epoch),
+            after_epoch=lambda epoch: _keep_progress(folder, canvas, epoch),
         )  # fmt: skip
         figures.join_progress(folder.figures)
         write_weights(recipe, session.weights(), folder.weights)
@@ -109,6 +118,14 @@ def _check_resume(job: Job, folder: RunFolder) -> None:
         raise BadInput(f"{job.out}: already holds a run; go on with --resume, or choose another --out")
     if job.resume and not folder.exists():
         raise BadInput(f"{job.out}: holds no run to go on with; leave out --resume to begin one")
+
+
+def _keep_progress(folder: RunFolder, canvas: figures.Canvas, epoch: int) -> None:
+    """Draw the epoch's sample grid. Weights beyond use show here first: their pictures hold no finite numbers."""
+    try:
+        figures.draw_progress(canvas, epoch)
+    except BadInput as error:
+        raise diverged(folder, f"after epoch {epoch}, {error}") from error
 
 
 def _newest_checkpoint(folder: RunFolder) -> checkpoints.Checkpoint | None:

@@ -101,16 +101,16 @@ def _facts(recipe):
     yield (
         "objective",
         (
-            f"{objective.over_batch} over the batch of ({objective.over_values} over values of {objective.reconstruction} + "
-            f"{objective.beta:g} · KL ({objective.kl})); printed: {objective.printed}"
+            f"{objective.over_batch} over the batch of ({objective.over_values} over values of "
+            f"{objective.reconstruction} + {objective.beta:g} · KL ({objective.kl})); printed: {objective.printed}"
         ),
     )
     for one in training.optimizers:
         yield (
             f"optimiser {one.name}",
             (
-                f"{one.algorithm} lr {one.learning_rate:g}, betas {one.beta1:g} {one.beta2:g}, epsilon {one.epsilon:g}, "
-                f"weight decay {one.weight_decay:g}"
+                f"{one.algorithm} lr {one.learning_rate:g}, betas {one.beta1:g} {one.beta2:g}, "
+                f"epsilon {one.epsilon:g}, weight decay {one.weight_decay:g}"
             ),
         )
     last = "dropped" if training.drop_last else "kept"

@@ -9,6 +9,7 @@ EXAMPLES = """examples:
   dualport reproduce aistudio-vae --data mnist --epochs 3 --out runs/A
   dualport reproduce aistudio-vae-one aistudio-vae-two --out runs/single
   dualport reproduce aistudio-cvae --backend torch --data digits
+  dualport reproduce aistudio-vae --data mnist --epochs 1 --start A_encoder_False.pdparams A_decoder_False.pdparams
 
 The same command goes on with what an interrupted one has trained. Exit code 1: the frameworks do not agree.
 """
@@ -56,6 +57,7 @@ def _chosen(arguments: argparse.Namespace) -> list[tuple]:
     """For each recipe: as published, as trained here, and its data. All of it is checked before anything runs."""
     from dualport.backends.run import load_data, with_schedule
     from dualport.common import recipes
+    from dualport.common.runs.start import published_start
 
     settings = recipes.parse_settings(arguments.set)
     rows = []
@@ -65,6 +67,8 @@ def _chosen(arguments: argparse.Namespace) -> list[tuple]:
         quick = dict(published.quick) if source == "digits" else {}
         trained = with_schedule(recipes.recipe(name, quick | settings), arguments.epochs, arguments.batch_size)
         load_data(trained, source, arguments.transposed)
+        if arguments.start:
+            published_start(trained, arguments.start)
         rows.append((published, trained, source))
     return rows
 
@@ -86,6 +90,7 @@ def _reproduce(published, trained, source: str, arguments: argparse.Namespace, b
         jobs[backend] = Job(
             trained, backend, source, arguments.seed, place, arguments.device,
             resume=RunFolder(place).exists(), transposed=arguments.transposed,
+            start=tuple(arguments.start),
         )  # fmt: skip
     with TrainingProgress() as progress:
         done = run_all({backend: (train_and_draw, (job,)) for backend, job in jobs.items()}, progress.show)

@@ -34,6 +34,13 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of weights, order and noise (default: 1)")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda", help="default: a GPU where there is one")
     parser.add_argument(
+        "--start",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="begin from these weight files, one a part, and the .pdopt beside a .pdparams, instead of fresh weights",
+    )
+    parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a size or a setting; may be repeated"
     )
 
@@ -57,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         device=arguments.device,
         resume=arguments.resume,
         transposed=arguments.transposed,
+        start=tuple(arguments.start),
     )
     with TrainingProgress() as progress:
         folder = execute(job, lambda event: progress.show(arguments.backend, event))

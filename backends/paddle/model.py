@@ -9,9 +9,9 @@ import paddle
 from paddle import nn
 
 from ...common import spec
-from ..forward import run_network, sample_latent
+from ..forward import Observer, run_network, sample_latent, unseen
 from .layers import make_layer
-from .state import load_arrays
+from .state import load_arrays, load_own, to_array
 
 
 def attach(root: nn.Layer, name: str, module: nn.Layer) -> None:
@@ -55,17 +55,27 @@ class Model(nn.Layer):
         self._callables = {name: realise(network, self, network.prefix) for name, network in model.networks().items()}
 
     def run(
-        self, part: str, x: paddle.Tensor, label: paddle.Tensor | None = None, masks: Mapping | None = None
+        self,
+        part: str,
+        x: paddle.Tensor,
+        label: paddle.Tensor | None = None,
+        masks: Mapping | None = None,
+        observe: Observer = unseen,
     ) -> tuple:
         """Outputs of one network: heads of `encoder`, or the one image of `decoder`."""
-        return run_network(self.model.networks()[part], self._callables[part], concatenate, x, label, masks)
+        return run_network(self.model.networks()[part], self._callables[part], concatenate, x, label, masks, observe)
 
     def forward(
-        self, image: paddle.Tensor, label: paddle.Tensor | None, noise: paddle.Tensor, masks: Mapping | None = None
+        self,
+        image: paddle.Tensor,
+        label: paddle.Tensor | None,
+        noise: paddle.Tensor,
+        masks: Mapping | None = None,
+        observe: Observer = unseen,
     ):
-        heads = self.run("encoder", image, label, masks)
-        z = sample_latent(self.model.latent, heads, noise, masks)
-        return self.run("decoder", z, label, masks)[0], heads
+        heads = self.run("encoder", image, label, masks, observe)
+        z = sample_latent(self.model.latent, heads, noise, masks, observe)
+        return self.run("decoder", z, label, masks, observe)[0], heads
 
 
 def concatenate(tensors: list[paddle.Tensor]) -> paddle.Tensor:
@@ -86,3 +96,13 @@ def build(model: spec.Model, part: str = "model", weights: dict[str, np.ndarray]
     if weights is not None:
         load_arrays(module, {name.removeprefix(prefix): array for name, array in weights.items()})
     return module
+
+
+def outputs_of_state(network: spec.Network, arrays: dict[str, np.ndarray], *inputs: np.ndarray) -> list[np.ndarray]:
+    """What a network gives for `inputs` (and a label) with a state dict in this framework's own names and layout."""
+    module = Net(network)
+    load_own(module, arrays)
+    module.eval()
+    with paddle.no_grad():
+        outputs = module(*(paddle.to_tensor(array) for array in inputs))
+    return [to_array(output) for output in (outputs if isinstance(outputs, tuple) else (outputs,))]

@@ -66,6 +66,17 @@ def load_arrays(module: nn.Layer, arrays: Arrays) -> None:
         layer.batches = int(arrays[name])
 
 
+def load_own(module: nn.Layer, arrays: Arrays) -> None:
+    """Load a state dict in Paddle's own names and layout. Paddle only warns of keys that do not fit: here they count.
+
+    Raises:
+        BadInput: missing or unexpected keys.
+    """
+    missing, unexpected = module.set_state_dict({name: paddle.to_tensor(array) for name, array in arrays.items()})
+    if missing or unexpected:
+        raise BadInput(f"Paddle misses {missing} and does not expect {unexpected}")
+
+
 def batch_counters(module: nn.Layer) -> dict[str, nn.Layer]:
     """Canonical name of each batch counter → the layer that counts: Paddle's state dict has no place for it."""
     return {

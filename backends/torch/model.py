@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from ...common import spec
-from ..forward import run_network, sample_latent
+from ..forward import Observer, run_network, sample_latent, unseen
 from .layers import make_layer
-from .state import load_arrays
+from .state import load_arrays, load_own, to_array
 
 
 def attach(root: nn.Module, name: str, module: nn.Module) -> None:
@@ -54,16 +54,28 @@ class Model(nn.Module):
         self.model = model
         self._callables = {name: realise(network, self, network.prefix) for name, network in model.networks().items()}
 
-    def run(self, part: str, x: torch.Tensor, label: torch.Tensor | None = None, masks: Mapping | None = None) -> tuple:
+    def run(
+        self,
+        part: str,
+        x: torch.Tensor,
+        label: torch.Tensor | None = None,
+        masks: Mapping | None = None,
+        observe: Observer = unseen,
+    ) -> tuple:
         """Outputs of one network: heads of `encoder`, or the one image of `decoder`."""
-        return run_network(self.model.networks()[part], self._callables[part], concatenate, x, label, masks)
+        return run_network(self.model.networks()[part], self._callables[part], concatenate, x, label, masks, observe)
 
     def forward(
-        self, image: torch.Tensor, label: torch.Tensor | None, noise: torch.Tensor, masks: Mapping | None = None
+        self,
+        image: torch.Tensor,
+        label: torch.Tensor | None,
+        noise: torch.Tensor,
+        masks: Mapping | None = None,
+        observe: Observer = unseen,
     ):
-        heads = self.run("encoder", image, label, masks)
-        z = sample_latent(self.model.latent, heads, noise, masks)
-        return self.run("decoder", z, label, masks)[0], heads
+        heads = self.run("encoder", image, label, masks, observe)
+        z = sample_latent(self.model.latent, heads, noise, masks, observe)
+        return self.run("decoder", z, label, masks, observe)[0], heads
 
 
 def concatenate(tensors: list[torch.Tensor]) -> torch.Tensor:
@@ -84,3 +96,13 @@ def build(model: spec.Model, part: str = "model", weights: dict[str, np.ndarray]
     if weights is not None:
         load_arrays(module, {name.removeprefix(prefix): array for name, array in weights.items()})
     return module
+
+
+def outputs_of_state(network: spec.Network, arrays: dict[str, np.ndarray], *inputs: np.ndarray) -> list[np.ndarray]:
+    """What a network gives for `inputs` (and a label) with a state dict in this framework's own names and layout."""
+    module = Net(network)
+    load_own(module, arrays)
+    module.eval()
+    with torch.no_grad():
+        outputs = module(*(torch.from_numpy(np.array(array)) for array in inputs))
+    return [to_array(output) for output in (outputs if isinstance(outputs, tuple) else (outputs,))]

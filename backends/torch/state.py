@@ -42,6 +42,11 @@ def load_arrays(module: nn.Module, arrays: Arrays) -> None:
             tensor.copy_(torch.from_numpy(np.array(arrays[name])))
 
 
+def load_own(module: nn.Module, arrays: Arrays) -> None:
+    """Load a state dict in PyTorch's own names and layout, through the framework's own strict loading."""
+    module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, strict=True)
+
+
 def named_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     """Trained tensors by canonical name."""
     return dict(module.named_parameters())

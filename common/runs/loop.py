@@ -112,7 +112,7 @@ class Log:
         state = capture(session, position, seconds)
         # The last step can ruin the weights after its loss was computed: that must not become the last good state.
         if not all(np.isfinite(array).all() for array in state.weights.values()):
-            raise _diverged(self.folder, f"the weights hold a value that is not finite after step {position.total}")
+            raise diverged(self.folder, f"the weights hold a value that is not finite after step {position.total}")
         self.folder.write_metrics(self.rows)
         self.folder.write_steps(self.steps)
         checkpoints.save(self.folder.checkpoints, state)
@@ -127,7 +127,7 @@ def _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, lo
     for terms in session.epoch(plan, first):
         if not np.isfinite(terms).all():
             where = f"epoch {position.epoch}, step {position.step}"
-            raise _diverged(log.folder, f"the loss is not a finite number in {where}")
+            raise diverged(log.folder, f"the loss is not a finite number in {where}")
         position.terms += terms.tolist()
         position.step += len(terms)
         position.total += len(terms)
@@ -146,7 +146,8 @@ def _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, lo
     return row | {"seconds": round(seconds, 3), "images_per_second": round(speed, 1)}, 0.0
 
 
-def _diverged(folder: RunFolder, what: str) -> Diverged:
+def diverged(folder: RunFolder, what: str) -> Diverged:
+    """The error of a run whose numbers are lost; `what` says how that was noticed."""
     kept = "; its last good checkpoint is kept" if any(folder.checkpoints.glob("step-*")) else ""
     return Diverged(f"{folder.path}: {what}{kept}; train into another --out with a lower --set learning_rate=…")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
+from hashlib import sha256
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
@@ -41,6 +43,7 @@ def run_config(job, dataset) -> dict[str, Any]:
             "sha256": dataset.sha256,
             "transposed": job.transposed,
         },
+        "start": {Path(path).name: sha256(Path(path).read_bytes()).hexdigest() for path in job.start},
         "versions": versions(),
         "threads": os.environ.get("OMP_NUM_THREADS", ""),
         "history": [],
@@ -54,7 +57,7 @@ def agrees(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         BadInput: anything else differs; the differences are listed.
     """
     found = []
-    for key in ("recipe", "seed", "spec", "data"):
+    for key in ("recipe", "seed", "spec", "data", "start"):
         found += list(differences(key, old.get(key), new[key]))
     free = ("spec.training.epochs", "data.source")
     wrong = [f"{key} was {was!r}, is {now!r}" for key, was, now in found if key not in free]

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 
+import numpy as np
+
+from ..optimizer_state import OptimizerState
 from .checkpoint import Checkpoint, Position
 
 
 def capture(session, position: Position, seconds: float = 0.0) -> Checkpoint:
     """Weights, moments and position of `session` as they are now."""
-    states = session.optimizer_states()
+    settings, moments = as_arrays(session.optimizer_states())
+    return Checkpoint(deepcopy(position), session.weights(), settings, moments, seconds)
+
+
+def as_arrays(states: Mapping[str, OptimizerState]) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
+    """Optimiser states as plain settings by name, and moments by `name/which/parameter`."""
     moments = {
         f"{name}/{which}/{parameter}": array
         for name, state in states.items()
         for which, arrays in (("first", state.first), ("second", state.second))
         for parameter, array in arrays.items()
     }
-    settings = {
-        name: {
-            "step": state.step,
-            "learning_rate": state.learning_rate,
-            "beta1": state.beta1,
-            "beta2": state.beta2,
-        }
-        for name, state in states.items()
-    }
-    return Checkpoint(deepcopy(position), session.weights(), settings, moments, seconds)
+    numbers = ("step", "learning_rate", "beta1", "beta2")
+    return {name: {key: getattr(state, key) for key in numbers} for name, state in states.items()}, moments
 
 
 def restore(session, checkpoint: Checkpoint) -> None:
     """Put a checkpoint into `session`, whichever framework wrote it."""
-    from ..optimizer_state import OptimizerState
-
     session.load_weights(checkpoint.weights)
     states = {}
     for name, settings in checkpoint.optimizers.items():

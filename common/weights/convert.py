@@ -12,7 +12,7 @@ from ..atomic import atomic_path
 from ..errors import BadInput, choose
 from .files import WeightFile, read, write
 from .layout import Entry, paddle_names
-from .match import Match, candidates, find
+from .match import Match, candidates, find, optimizer_of
 from .optimiser import from_pdopt, from_torch_adam, to_pdopt, to_torch_adam
 
 FRAMEWORK_OF = {".pdparams": "paddle", ".pdopt": "paddle", ".pt": "torch", ".pth": "torch", ".safetensors": "torch"}
@@ -238,11 +238,7 @@ def _optimiser_match(file: WeightFile, recipe, part, weights, settings) -> tuple
     else:
         match = _match_by_moments(file, recipe, part, settings)
     names = paddle_names(match.layout) | names
-    trained = {entry.name for entry in match.layout if entry.trained}
-    for optimizer in match.recipe.training.optimizers:
-        if trained == set(match.recipe.optimizer_parameters(optimizer)):
-            return match, names, optimizer
-    raise BadInput(f"{file.path}: {match.recipe.name} has no optimiser for its {match.part} alone; say --part")
+    return match, names, optimizer_of(match)
 
 
 def _match_by_moments(file: WeightFile, recipe, part, settings) -> Match:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import recipes
 from ..errors import BadInput, choose
-from ..spec import Recipe
+from ..spec import Optimizer, Recipe
 from .layout import Entry, part_layout
 
 LISTED = 20  # names in one refusal
@@ -97,3 +97,28 @@ def candidates(name: str | None, part: str | None, settings: dict[str, object]) 
             yield Match(recipe, each, part_layout(recipe.model, each))
     if not found:
         raise BadInput(f"there is no part {part!r}: choose encoder, decoder or model (--set takes sizes of the recipe)")
+
+
+def canonical_arrays(match: Match, framework: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A part's arrays by canonical name; the batch counter, which Paddle lacks, starts at 0."""
+    found = {}
+    for entry in match.layout:
+        own = getattr(entry, framework)
+        if own in arrays:
+            found[entry.name] = entry.turn(arrays[own]) if framework == "paddle" else arrays[own]
+        else:
+            found[entry.name] = np.zeros(entry.shape, np.int64)
+    return found
+
+
+def optimizer_of(match: Match) -> Optimizer:
+    """The optimiser that steps exactly the parameters of a part.
+
+    Raises:
+        BadInput: the recipe has one for more than this part, or for less.
+    """
+    trained = {entry.name for entry in match.layout if entry.trained}
+    for optimizer in match.recipe.training.optimizers:
+        if trained == set(match.recipe.optimizer_parameters(optimizer)):
+            return optimizer
+    raise BadInput(f"{match.recipe.name}: no optimiser steps its {match.part} alone; say --part")

@@ -117,7 +117,7 @@ def _join(parts: list[Any], shape: tuple, damaged: Malformed) -> np.ndarray:
     return whole.reshape(shape)
 
 
-def write_paddle(file: BinaryIO, tree: Any, names: dict[str, str] | None = None) -> None:
+def write_paddle(file: BinaryIO, tree: dict[str, Any], names: dict[str, str] | None = None) -> None:
     """Write `tree` (a state dict, or dicts, lists and numbers around some) as `paddle.load` reads it: protocol 4.
 
     bfloat16 is written as uint16, which Paddle takes for bfloat16. The names are spelled `numpy.core`, which NumPy 1
@@ -127,8 +127,6 @@ def write_paddle(file: BinaryIO, tree: Any, names: dict[str, str] | None = None)
         BadInput: a type that Paddle has not got, or that it would take for another.
     """
     if names:
-        if not isinstance(tree, dict):
-            raise BadInput("a table of parameter names belongs to a state dict; leave it out for other content")
         tree = {**tree, NAME_TABLE: dict(names)}
     _PaddleWriter(file, protocol=4).dump(tree)
 

@@ -14,7 +14,7 @@ BETA2 = (0.999, 0.99, 0.9, 0.95, 0.98, 0.9999, 0.997, 0.995)
 MAX_STEPS = 1_000_000
 
 
-def paddle_steps(arrays: dict[str, np.ndarray]) -> set[int | None]:
+def paddle_steps(arrays: dict[str, Any]) -> set[int | None]:
     """The step counts that the accumulators of a `.pdopt` tell, one for each parameter; None where it is unknown.
 
     Paddle keeps no count. It multiplies `beta1_pow_acc` and `beta2_pow_acc` by their betas at each step, starting at
@@ -22,11 +22,16 @@ def paddle_steps(arrays: dict[str, np.ndarray]) -> set[int | None]:
     """
     found: set[int | None] = set()
     for name, array in arrays.items():
-        if "_beta2_pow_acc_" not in name or array.size != 1:
-            continue
-        first = arrays.get(name.replace("_beta2_pow_acc_", "_beta1_pow_acc_"))
-        found.add(_agreed(array.reshape(-1)[0], None if first is None or first.size != 1 else first.reshape(-1)[0]))
+        second = _only(array)
+        if "_beta2_pow_acc_" in str(name) and second is not None:
+            first = _only(arrays.get(name.replace("_beta2_pow_acc_", "_beta1_pow_acc_")))
+            found.add(_agreed(second, first))
     return found
+
+
+def _only(array: Any) -> Any:
+    """The one number in an array; None where it is something else."""
+    return array.reshape(-1)[0] if isinstance(array, np.ndarray) and array.size == 1 else None
 
 
 def _agreed(second: Any, first: Any) -> int | None:
@@ -60,8 +65,7 @@ def torch_steps(state: Any) -> set[int | None]:
     entries = state.get("state") if isinstance(state, dict) else None
     for entry in entries.values() if isinstance(entries, dict) else ():
         step = entry.get("step") if isinstance(entry, dict) else None
-        if isinstance(step, np.ndarray) and step.size == 1:
-            step = step.reshape(-1)[0].item()
+        step = step if _only(step) is None else _only(step).item()
         whole = isinstance(step, (int, float)) and not isinstance(step, bool) and float(step).is_integer()
         found.add(int(step) if whole else None)
     return found

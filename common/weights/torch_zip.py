@@ -16,6 +16,7 @@ import numpy as np
 from .source import DO_NOT_LOAD, Malformed, Source, quoted
 
 MAX_ENTRIES = 200_000
+LIMIT = 0xFFFFFFFF  # sizes and offsets from here on stand in a field of 64 bits
 ALIGNMENT = 64  # of each entry's data, as torch does, so that tensors can be mapped from the file
 _END = struct.Struct("<4s4H2IH")
 _END64 = struct.Struct("<4sQ2H2I4Q")
@@ -162,7 +163,7 @@ class ZipWriter:
     def add(self, name: str, data: bytes | memoryview) -> None:
         encoded, crc, size = name.encode(), zlib.crc32(data), len(data)
         offset = self.at
-        large = size >= 0xFFFFFFFF
+        large = size >= LIMIT
         short = 0xFFFFFFFF if large else size
         wide = struct.pack("<2H2Q", 1, 16, size, size) if large else b""
         header_end = offset + _LOCAL.size + len(encoded) + len(wide) + 4
@@ -173,7 +174,7 @@ class ZipWriter:
         self._write(_LOCAL.pack(b"PK\x03\x04", version, 0x800, 0, 0, 0x21, crc, short, short, len(encoded), len(extra)))
         self._write(encoded + extra)
         self._write(data)
-        far = offset >= 0xFFFFFFFF
+        far = offset >= LIMIT
         wide = b"".join([struct.pack("<2Q", size, size) if large else b"", struct.pack("<Q", offset) if far else b""])
         extra = struct.pack("<2H", 1, len(wide)) + wide if wide else b""
         fields = (version, version, 0x800, 0, 0, 0x21, crc, short, short, len(encoded), len(extra), 0, 0, 0, 0)
@@ -185,10 +186,10 @@ class ZipWriter:
         for header in self.directory:
             self._write(header)
         size, end = self.at - start, self.at
-        if count >= 0xFFFF or start >= 0xFFFFFFFF:
+        if count >= 0xFFFF or start >= LIMIT:
             self._write(_END64.pack(b"PK\x06\x06", _END64.size - 12, 45, 45, 0, 0, count, count, size, start))
             self._write(_LOCATOR.pack(b"PK\x06\x07", 0, end, 1))
-        short, near = min(count, 0xFFFF), min(start, 0xFFFFFFFF)
+        short, near = min(count, 0xFFFF), 0xFFFFFFFF if start >= LIMIT else start
         self._write(_END.pack(b"PK\x05\x06", 0, 0, short, short, size, near, 0))
 
     def _write(self, data: bytes | memoryview) -> None:

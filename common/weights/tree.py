@@ -121,7 +121,7 @@ def is_optimiser(node: Any) -> bool:
 
 def flatten(node: Any) -> dict[str, np.ndarray]:
     """The arrays of a tree by their dotted names; the names of a flat state dict stay as they are."""
-    return _named(_arrays(node, ""))
+    return {"tensor": node} if isinstance(node, np.ndarray) else _named(_arrays(node, None))
 
 
 def _named(parts: Iterator[tuple[str, Any]]) -> dict[str, Any]:
@@ -138,13 +138,19 @@ def _named(parts: Iterator[tuple[str, Any]]) -> dict[str, Any]:
     return named
 
 
-def _arrays(node: Any, prefix: str) -> Iterator[tuple[str, np.ndarray]]:
-    if isinstance(node, np.ndarray):
-        yield prefix or "tensor", node
-        return
+def _children(node: Any, where: str | None) -> Iterator[tuple[str, Any]]:
+    """What a container holds, with dotted names; `where` is its own, None at the top."""
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, (list, tuple)) else ()
     for key, value in items:
-        yield from _arrays(value, f"{prefix}.{key}" if prefix else str(key))
+        yield (str(key) if where is None else f"{where}.{key}"), value
+
+
+def _arrays(node: Any, where: str | None) -> Iterator[tuple[str, np.ndarray]]:
+    for name, value in _children(node, where):
+        if isinstance(value, np.ndarray):
+            yield name, value
+        else:
+            yield from _arrays(value, name)
 
 
 def select(tree: Any, key: str | None, kind: str | None) -> tuple[str | None, Any]:
@@ -158,7 +164,7 @@ def select(tree: Any, key: str | None, kind: str | None) -> tuple[str | None, An
     if key == ".":
         return None, tree
     if key is not None:
-        dicts = _named(_dicts(tree, "", everywhere=True))
+        dicts = _named(_dicts(tree, None, everywhere=True))
         if key not in dicts:
             raise Malformed(f"there is no {quoted(key)} in it", _choices(dicts))
         return key, dicts[key]
@@ -172,30 +178,29 @@ def select(tree: Any, key: str | None, kind: str | None) -> tuple[str | None, An
         if kind is not None and found:
             raise Malformed(f"it holds no {kind}, only {next(k for k in KINDS if k != kind)}", "give the other file")
         return None, tree
-    dicts = _named(_dicts(tree, ""))
+    dicts = _named(_dicts(tree, None))
     return (None if wanted[0] == "." else wanted[0]), dicts[wanted[0]]
 
 
 def part_at(tree: Any, key: str | None) -> Any:
     """The dict at a dotted key that `state_dicts` gave; the whole tree for None or "."."""
-    return tree if key in (None, ".") else _named(_dicts(tree, "", everywhere=True))[key]
+    return tree if key in (None, ".") else _named(_dicts(tree, None, everywhere=True))[key]
 
 
 def state_dicts(tree: Any) -> dict[str, bool]:
     """The dotted keys of the dicts that hold tensors ("." is the top), and whether each is an optimiser's state."""
-    dicts = _named(_dicts(tree, ""))
+    dicts = _named(_dicts(tree, None))
     return {where: is_optimiser(node) for where, node in dicts.items() if is_optimiser(node) or _is_state(node)}
 
 
-def _dicts(node: Any, where: str, everywhere: bool = False) -> Iterator[tuple[str, Any]]:
+def _dicts(node: Any, where: str | None, everywhere: bool = False) -> Iterator[tuple[str, Any]]:
     """Every dict of a tree with its dotted key; what lies inside an optimiser's state only if asked for."""
     if isinstance(node, dict):
-        yield where or ".", node
+        yield "." if where is None else where, node
         if is_optimiser(node) and not everywhere:
             return
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, (list, tuple)) else ()
-    for key, value in items:
-        yield from _dicts(value, f"{where}.{key}" if where else str(key), everywhere)
+    for name, value in _children(node, where):
+        yield from _dicts(value, name, everywhere)
 
 
 def _is_state(node: dict) -> bool:

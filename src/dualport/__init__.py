@@ -16,6 +16,10 @@ _PUBLIC = {
     "Diverged": "common.errors",
     "DualportError": "common.errors",
     "EnvironmentFailed": "common.errors",
+    "build": "common.loading",
+    "convert": "common.weights.convert",
+    "load_weights": "common.loading",
+    "recipe": "common.recipes",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]
