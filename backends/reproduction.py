@@ -12,7 +12,6 @@ from ..common.parity.lockstep import StepDifference, record, replay
 from ..common.runs.checkpoint import load_newest
 from ..common.runs.folder import RunFolder
 from ..common.runs.state import restore
-from ..common.schedule import plan_epoch
 from ..common.spec import Recipe
 from . import load_backend
 from .run import Job, beginning, execute, load_data, open_run
@@ -42,10 +41,9 @@ def take_first_steps(job: Job, folder: str, tell: Tell) -> tuple[dict[str, np.nd
     built = session.weights()
     hot = dataset.one_hot(recipe.model.classes) if recipe.model.conditional else None
     session.load_data(dataset.scaled(*recipe.data.value_range), hot)
-    plan = plan_epoch(recipe, job.seed, 0, len(dataset))
     if place.exists():
-        return built, replay(session, plan, place)
-    record(session, plan, place)
+        return built, replay(session, job.seed, len(dataset), place)
+    record(session, job.seed, len(dataset), place)
     return built, []
 
 

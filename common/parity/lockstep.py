@@ -7,14 +7,16 @@ difference is then that of one step, and a wrong formula cannot hide behind chao
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..runs.checkpoint import Checkpoint, Position, load_newest, save
+from ..runs.checkpoint import Position, load_newest, save
 from ..runs.state import capture, restore
-from ..schedule import EpochPlan
+from ..schedule import EpochPlan, plan_epoch
+from ..spec import Recipe
 from .tolerances import relative_error
 
 STEPS = 20
@@ -42,49 +44,50 @@ def take_step(session, plan: EpochPlan, step: int) -> np.ndarray:
     return terms[0]
 
 
-def record(session, plan: EpochPlan, folder: Path, steps: int = STEPS) -> None:
+def first_steps(recipe: Recipe, seed: int, count: int, steps: int = STEPS) -> Iterator[tuple[EpochPlan, int]]:
+    """The plan and the step within it of each of the first steps; small data goes through several epochs."""
+    epoch, done = 0, 0
+    while done < steps:
+        plan = plan_epoch(recipe, seed, epoch, count)
+        for step in range(min(plan.steps, steps - done)):
+            yield plan, step
+            done += 1
+        epoch += 1
+
+
+def record(session, seed: int, count: int, folder: Path, steps: int = STEPS) -> None:
     """Take the first steps and keep the state before each and after the last, with the losses, in `folder`."""
-    steps = min(steps, plan.steps)
-    losses = []
-    for step in range(steps):
-        _keep(session, folder, step, losses)
+    losses: list[list[float]] = []
+    for plan, step in first_steps(session.recipe, seed, count, steps):
+        _keep(session, folder, losses)
         losses.append(take_step(session, plan, step).tolist())
-    _keep(session, folder, steps, losses)
+    _keep(session, folder, losses)
 
 
-def _keep(session, folder: Path, step: int, losses: list) -> None:
-    place = folder / f"{step:03d}"
+def _keep(session, folder: Path, losses: list) -> None:
+    place = folder / f"{len(losses):03d}"
     place.mkdir(parents=True)
-    save(place, capture(session, Position(step=step, total=step, terms=list(losses))))
+    save(place, capture(session, Position(total=len(losses), terms=list(losses))))
 
 
-def replay(session, plan: EpochPlan, folder: Path) -> list[StepDifference]:
+def replay(session, seed: int, count: int, folder: Path) -> list[StepDifference]:
     """Take every recorded step from the recorded state and compare what it gives."""
+    recipe = session.recipe
     rates = {
         name: optimizer.learning_rate
-        for optimizer in plan.recipe.training.optimizers
-        for name in plan.recipe.optimizer_parameters(optimizer)
+        for optimizer in recipe.training.optimizers
+        for name in recipe.optimizer_parameters(optimizer)
     }
-    states = [_load(place) for place in sorted(folder.iterdir())]
+    states = [load_newest(place)[0] for place in sorted(folder.iterdir())]
     losses = states[-1].position.terms
     differences = []
-    for step, (before, after) in enumerate(zip(states, states[1:], strict=False)):
-        restore(session, before)
-        terms = take_step(session, plan, step)
+    for number, (plan, step) in enumerate(first_steps(recipe, seed, count, len(losses))):
+        restore(session, states[number])
+        terms, after = take_step(session, plan, step), states[number + 1]
         own = session.weights()
-        differences.append(
-            StepDifference(
-                step=step,
-                loss=relative_error(terms[0], losses[step][0]),
-                weights=max(_root_mean_square(own[name], after.weights[name]) / rate for name, rate in rates.items()),
-            )
-        )
+        worst = max(_root_mean_square(own[name], after.weights[name]) / rate for name, rate in rates.items())
+        differences.append(StepDifference(number, relative_error(terms[0], losses[number][0]), worst))
     return differences
-
-
-def _load(place: Path) -> Checkpoint:
-    checkpoint, _ = load_newest(place)
-    return checkpoint
 
 
 def _root_mean_square(a: np.ndarray, b: np.ndarray) -> float:

@@ -76,7 +76,7 @@ def _failures(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _section(outcome: Outcome, folder: Path) -> Section:
     blocks = [
-        KeyValues([("source", outcome.published.source), ("data", f"{outcome.source}, {outcome.images:,} images"),
+        KeyValues([("source", outcome.published.source), ("data", f"{outcome.source}, {outcome.images:,} image{"" if outcome.images == 1 else "s"}"),
                    ("seed", outcome.seed)]),
         _schedule(outcome),
         _training_table(outcome),
@@ -98,7 +98,7 @@ def _schedule(outcome: Outcome) -> Table | Text:
     if outcome.source != outcome.published.data.source:
         rows.append(["data", outcome.published.data.source, outcome.source])
     if not rows:
-        return Text("Trained exactly as published.")
+        return Text("Trained with the published schedule.")
     return Table(["differs from the published schedule", "published", "here"], rows)
 
 
