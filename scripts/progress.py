@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
+
+
+LINE_SECONDS = 1.0  # at least, between two lines of one run
 
 
 class TrainingProgress:
@@ -24,6 +28,7 @@ class TrainingProgress:
         )
         self._tasks: dict[str, object] = {}
         self._heads: dict[str, dict] = {}
+        self._printed: dict[str, float] = {}
 
     def __enter__(self) -> TrainingProgress:
         self._bars.start()
@@ -47,5 +52,13 @@ class TrainingProgress:
             f"{event['images_per_second']:,.0f} images/s"
         )
         self._bars.update(self._tasks[key], completed=done, losses=text)
-        if not self._live and event["step"] == event["steps"]:
+        if not self._live and event["step"] == event["steps"] and self._due(key, event["epoch"] + 1 == head["epochs"]):
             print(f"{head['recipe']} {head['backend']}: {text}", file=sys.stderr)
+
+    def _due(self, key: str, last: bool) -> bool:
+        """A log gets a line an epoch, but of very short epochs only one every few seconds, and the last."""
+        now = time.monotonic()
+        if last or now - self._printed.get(key, 0.0) >= LINE_SECONDS:
+            self._printed[key] = now
+            return True
+        return False

@@ -84,6 +84,12 @@ def batch_counters(module: nn.Layer) -> dict[str, nn.Layer]:
     }
 
 
+def named_parameters(module: nn.Layer) -> dict[str, paddle.Tensor]:
+    """Trained tensors by canonical name."""
+    names, state = canonical_names(module), module.state_dict()
+    return {name: state[own] for own, (name, _) in names.items() if not state[own].stop_gradient}
+
+
 def make_optimizer(settings: Optimizer, parameters: dict[str, paddle.Tensor]) -> paddle.optimizer.Adam:
     """The framework's own Adam for one group of parameters."""
     return paddle.optimizer.Adam(
@@ -94,12 +100,6 @@ def make_optimizer(settings: Optimizer, parameters: dict[str, paddle.Tensor]) ->
         parameters=list(parameters.values()),
         weight_decay=settings.weight_decay or None,
     )
-
-
-def named_parameters(module: nn.Layer) -> dict[str, paddle.Tensor]:
-    """Trained tensors by canonical name."""
-    names, state = canonical_names(module), module.state_dict()
-    return {name: state[own] for own, (name, _) in names.items() if not state[own].stop_gradient}
 
 
 def optimizer_arrays(

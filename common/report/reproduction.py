@@ -76,8 +76,13 @@ def _failures(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _section(outcome: Outcome, folder: Path) -> Section:
     blocks = [
-        KeyValues([("source", outcome.published.source), ("data", f"{outcome.source}, {outcome.images:,} image{"" if outcome.images == 1 else "s"}"),
-                   ("seed", outcome.seed)]),
+        KeyValues(
+            [
+                ("source", outcome.published.source),
+                ("data", f"{outcome.source}, images: {outcome.images:,}"),
+                ("seed", outcome.seed),
+            ]
+        ),
         _schedule(outcome),
         _training_table(outcome),
     ]  # fmt: skip
