@@ -110,8 +110,8 @@ def _recipe(name, title, run, model, data, batch_size, figures, quick, quirks=(P
 FEW_STEPS = 3000
 FEW_QUIRKS = (
     PLAIN_QUIRK,
-    "One batch is an epoch: 100 epochs, as for the other runs, would be 100 steps and leave the loss at 128; 3,000 give "
-    "the sharp digit that the notebook shows. --epochs 100 is the literal schedule.",
+    "One batch is an epoch: 100 epochs, as for the other runs, would be 100 steps and leave the loss at 128; 3,000 "
+    "give the sharp digit that the notebook shows. --epochs 100 is the literal schedule.",
 )
 QUICK_DIGITS = {"learning_rate": 1e-3, "epochs": 15}
 SCATTER = Figure("latents", {"count": 1000})
