@@ -11,7 +11,7 @@ from .restricted_pickle import LongBytes, LongText, Name, Ordered
 from .source import Malformed
 
 MAX_AXES = 32
-_BLOCK = 2**17  # bytes decoded at a time, so that they stay in the processor's cache
+_BLOCK = 2**16  # bytes decoded at a time, so that they stay in the processor's cache
 # What weights are made of. Object, text, date and structured arrays are not in it.
 _CODES = frozenset({"b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", "c16"})
 _NOT_NUMBERS = "save it without that array"
@@ -115,7 +115,7 @@ def _encode(arguments: tuple) -> Any:
 
 
 def _latin1(utf8: np.ndarray) -> np.ndarray:
-    """The bytes that UTF-8 text of characters below 256 stands for; three times faster than Python's own decoder.
+    """The bytes that UTF-8 text of characters below 256 stands for; over twice as fast as Python's own decoder.
 
     Characters from 128 on are two bytes: 0xC2 or 0xC3, then one that is the character, less 64 after 0xC3.
     """
@@ -171,7 +171,7 @@ def numpy_names() -> dict[tuple[str, str], Name]:
         ("collections", "OrderedDict"): Name("OrderedDict", _ordered),
         ("collections", "Counter"): Name("Counter", _ordered),  # in the state of torch's MultiStepLR
     }
-    for core in ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.multiarray"):
+    for core in ("numpy.core.multiarray", "numpy._core.multiarray"):
         names[core, "_reconstruct"] = Name("_reconstruct", PickledArray)
         names[core, "scalar"] = Name("scalar", PickledScalar)
     return names

@@ -86,10 +86,13 @@ class _Machine:
         self.memo: dict[int, Any] = {}
         self.steps = 0
         self.protocol = 0
+        self.frame_end = 0  # where the frame ends that is being read; 0 outside of frames
 
     def run(self) -> Any:
         read, push = self.source.file.read, _PUSH
         for self.steps in range(MAX_STEPS):
+            if self.frame_end:
+                self.leave_frame()
             code = read(1)
             if code in push:
                 value = push[code](self)  # first: it may put another stack in place
@@ -124,8 +127,20 @@ class _Machine:
             raise Malformed("the pickle in it is damaged, or of a protocol that weight files do not use")
 
     def frame(self) -> None:
-        if self.number(_U8) > self.source.left():
+        length = self.number(_U8)
+        if length > self.source.left():
             raise Malformed("a frame of its pickle claims more bytes than the file has")
+        if self.frame_end:
+            raise Malformed("a frame of its pickle lies in another")
+        self.frame_end = self.source.file.tell() + length
+
+    def leave_frame(self) -> None:
+        """A frame ends between two opcodes; Python's readers differ on what one that does not would mean."""
+        at = self.source.file.tell()
+        if at > self.frame_end:
+            raise Malformed("a frame of its pickle ends inside an opcode")
+        if at == self.frame_end:
+            self.frame_end = 0
 
     def payload(self, length: int) -> bytes | LongBytes:
         return self.source.exact(length) if length <= LONG_PAYLOAD else LongBytes(self.source.array(length))

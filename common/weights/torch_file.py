@@ -74,7 +74,7 @@ class _Storages:
 
     def __init__(self, source: Source, entries: dict[str, Entry], folder: str) -> None:
         self.source, self.entries, self.folder = source, entries, folder
-        self.read: dict[str, np.ndarray] = {}
+        self.read: dict[str, _Storage] = {}
 
     def find(self, reference: Any) -> _Storage:
         match reference:
@@ -92,8 +92,10 @@ class _Storages:
         if entry.size != count * (dtype.itemsize if dtype else 1):
             raise Malformed(f"the storage {quoted(key)} has another size than its tensor says")
         if key not in self.read:
-            self.read[key] = read_entry(self.source, entry)
-        return _Storage(self.read[key], dtype)
+            self.read[key] = _Storage(read_entry(self.source, entry), dtype)
+        if self.read[key].dtype != dtype:
+            raise Malformed(f"the storage {quoted(key)} is of two types")
+        return self.read[key]
 
 
 def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, dtype: np.dtype | None = None) -> np.ndarray:
