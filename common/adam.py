@@ -6,9 +6,12 @@ steps it holds beta^(t + 1), rounded t times. The same products are made here, s
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import numpy as np
 
-_LONGEST = 2_000_000
+MAX_STEPS = 1_000_000
 
 
 def beta_power(beta: float, step: int, dtype: str = "float32") -> np.ndarray:
@@ -18,16 +21,22 @@ def beta_power(beta: float, step: int, dtype: str = "float32") -> np.ndarray:
     return np.multiply.accumulate(np.full(step + 1, beta, dtype))[-1:]
 
 
-def steps_of(power: np.ndarray, beta: float) -> int | None:
-    """The step at which the accumulator holds `power`, or `None` if it never does.
+@lru_cache(maxsize=32)
+def powers(beta: float, dtype: str) -> np.ndarray:
+    """beta, beta², … as repeated products, as far as they are normal numbers of the type; the rest cannot tell."""
+    count = int(math.log(np.finfo(dtype).tiny) / math.log(beta))
+    with np.errstate(under="ignore"):
+        return np.multiply.accumulate(np.full(min(count, MAX_STEPS), beta, np.dtype(dtype)))
 
-    A power that has shrunk to zero, or to where the products no longer change it, tells no step.
-    """
-    value = np.asarray(power).reshape(-1)[0]
-    beta = value.dtype.type(beta)
-    if not 0 < beta < 1 or not 0 < value <= beta:
-        return None
-    length = int(np.log(float(value)) / np.log(float(beta)) * 1.01) + 64
-    powers = np.multiply.accumulate(np.full(min(length, _LONGEST), beta))
-    found = np.flatnonzero(powers == value)
-    return int(found[0]) if len(found) == 1 else None
+
+def exponents(power: np.generic, beta: float) -> set[int]:
+    """Every t for which beta^(t + 1), rounded at each product, is `power`; none where it has underflowed."""
+    if power.dtype.kind != "f" or not power >= np.finfo(power.dtype).tiny or not 0 < beta < 1:
+        return set()
+    return {int(index) for index in np.flatnonzero(powers(beta, power.dtype.str) == power)}
+
+
+def steps_of(power: np.ndarray, beta: float) -> int | None:
+    """The step at which the accumulator holds `power`, or `None` if none or several do."""
+    found = exponents(np.asarray(power).reshape(-1)[0], beta)
+    return found.pop() if len(found) == 1 else None

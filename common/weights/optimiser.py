@@ -69,7 +69,7 @@ def _learning_rate(tree: dict[str, Any], settings: Optimizer) -> float:
 
 def _step(path: str, powers: dict[str, list[np.ndarray]], settings: Optimizer) -> int:
     betas = {"beta1": settings.beta1, "beta2": settings.beta2}
-    for beta, found in powers.items():
+    for found in powers.values():
         if any(power.reshape(-1)[0] != found[0].reshape(-1)[0] for power in found):
             raise BadInput(f"{path}: its parameters have taken different numbers of steps; one Adam cannot go on so")
     step = steps_of(powers["beta2"][0], settings.beta2)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ..adam import exponents
+
 # Decay rates in use; the exponent is found by repeating Paddle's own products, so that only an exact match counts.
 BETA1 = (0.9, 0.5, 0.95, 0.8, 0.85)
 BETA2 = (0.999, 0.99, 0.9, 0.95, 0.98, 0.9999, 0.997, 0.995)
-MAX_STEPS = 1_000_000
 
 
 def paddle_steps(arrays: dict[str, Any]) -> set[int | None]:
@@ -36,27 +35,11 @@ def _only(array: Any) -> Any:
 
 def _agreed(second: Any, first: Any) -> int | None:
     """The only t for which both accumulators are what they are; the first one alone is soon too small to tell."""
-    candidates = set().union(*(_exponents(second, beta) for beta in BETA2))
+    candidates = set().union(*(exponents(second, beta) for beta in BETA2))
     if first is not None and first.dtype.kind == "f" and first >= np.finfo(first.dtype).tiny:
-        others = [_exponents(first, beta) for beta in BETA1]
+        others = [exponents(first, beta) for beta in BETA1]
         candidates &= set().union(*others)
     return candidates.pop() if len(candidates) == 1 else None
-
-
-def _exponents(value: Any, beta: float) -> set[int]:
-    """Every t for which beta^(t+1), rounded at each product, is `value`; none where the value has underflowed."""
-    if value.dtype.kind != "f" or not value >= np.finfo(value.dtype).tiny:
-        return set()
-    powers = _powers(beta, value.dtype.str)
-    return {int(index) for index in np.flatnonzero(powers == value)}
-
-
-@lru_cache(maxsize=32)
-def _powers(beta: float, dtype: str) -> np.ndarray:
-    """beta, beta², … as repeated products, as far as they are normal numbers of the type; the rest cannot tell."""
-    count = int(math.log(np.finfo(dtype).tiny) / math.log(beta))
-    with np.errstate(under="ignore"):
-        return np.multiply.accumulate(np.full(min(count, MAX_STEPS), beta, np.dtype(dtype)))
 
 
 def torch_steps(state: Any) -> set[int | None]:

@@ -53,9 +53,9 @@ def write_part(recipe: Recipe, part: str, weights: dict, path) -> None:
         write(path, to_torch(layout, weights))
 
 
-CASES = [(name, part) for name in [*recipes.names(), "square"] for part in ("encoder", "decoder", "model")]
-CASES.remove(("square", "encoder"))
-CASES.remove(("square", "decoder"))  # published as one file
+CASES = [
+    (name, part) for name in recipes.names() for part in dict.fromkeys([*recipes.recipe(name).model.parts, "model"])
+] + [("square", "model")]
 
 
 @pytest.mark.parametrize(("name", "part"), CASES)

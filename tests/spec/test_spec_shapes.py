@@ -1,5 +1,6 @@
 """The spec: shapes inferred, wrong ones refused by name, JSON exact, sizes free."""
 
+import inspect
 import json
 from dataclasses import replace
 
@@ -122,11 +123,13 @@ def test_damaged_json_is_refused():
 
 @pytest.mark.parametrize("name", recipes.names())
 def test_sizes_are_free(name):
-    recipe = recipes.recipe(name, {"latent": 5, "width": 3, "image": 32, "channels": 3})
-    model = recipe.model
-    assert model.image_shape == (3, 32, 32)
+    legal = inspect.signature(recipes.BUILDERS[name]).parameters
+    sizes = {"latent": 5, "width": 3, "hidden": 6, "image": 32, "channels": 2, "classes": 4}
+    model = recipes.recipe(name, {key: size for key, size in sizes.items() if key in legal}).model
+    assert model.image_shape == (2, 32, 32)
     assert model.latent.size == 5
-    assert model.encoder.output_shapes()[0] == (5, 1, 1)
+    assert model.encoder.output_shapes()[0] == model.decoder.input_shape
+    assert model.classes == (4 if "classes" in legal else 0)
 
 
 @pytest.mark.parametrize("field", ["learning_rate", "beta1", "epsilon", "weight_decay"])
