@@ -1,0 +1,128 @@
+"""How the house is laid out: what the wheel holds, what `common` imports, and that the two backends are twins."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parents[2]
+FOLDERS = ("backends", "common", "scripts")
+SOURCES = ("pyproject.toml", "setup.py", "LICENSE", "README.md", *FOLDERS, "src")
+SETUPTOOLS = 77  # what pyproject.toml asks for
+# What only Paddle needs: it names and lays out its arrays otherwise, and its state dict has no batch counter.
+ONLY_IN_PADDLE = {"state.py": {"STATISTICS", "canonical_names", "batch_counters"}}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> list[str]:
+    """Names of the files in a wheel that is built from a copy: building leaves folders behind."""
+    try:
+        major = int(metadata.version("setuptools").split(".")[0])
+    except metadata.PackageNotFoundError:
+        major = 0
+    if major < SETUPTOOLS:
+        pytest.skip(f"building the wheel needs setuptools {SETUPTOOLS}, here is {major or 'none'}")
+    copy, built = tmp_path_factory.mktemp("copy") / "dualport-1.0", tmp_path_factory.mktemp("built")
+    copy.mkdir()
+    for name in SOURCES:
+        source = HOUSE / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy(source, copy / name)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    done = subprocess.run([*build, "-w", built, copy], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    (file,) = built.glob("*.whl")
+    with zipfile.ZipFile(file) as archive:
+        return archive.namelist()
+
+
+def test_the_wheel_holds_one_import_name_and_every_file(wheel):
+    tops = {name.split("/")[0] for name in wheel}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"dualport"}
+    assert len(tops) == 2
+    wanted = {f"dualport/{path.name}" for path in (HOUSE / "src" / "dualport").glob("*.py")}
+    for folder in FOLDERS:
+        for path in (HOUSE / folder).rglob("*"):
+            if path.suffix in (".py", ".j2"):
+                wanted.add(f"dualport/{path.relative_to(HOUSE)}")
+    assert {"dualport/backends/torch/model.py", "dualport/common/report/report.html.j2"} <= wanted
+    assert {name for name in wheel if name.startswith("dualport/")} == wanted
+
+
+def test_every_folder_of_modules_is_a_package():
+    for folder in FOLDERS:
+        for path in (HOUSE / folder).rglob("*.py"):
+            assert (path.parent / "__init__.py").is_file(), path
+
+
+def test_common_knows_no_framework():
+    program = """
+import importlib, pkgutil, sys
+import dualport.common
+names = [found.name for found in pkgutil.walk_packages(dualport.common.__path__, "dualport.common.")]
+for name in names:
+    importlib.import_module(name)
+print(len(names), *sorted({"torch", "paddle"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    count, *frameworks = done.stdout.split()
+    assert int(count) > 50
+    assert frameworks == []
+
+
+def public_names(file: Path) -> list[str]:
+    """Classes, functions and constants that a module defines at its top, in order, without the framework's own name."""
+    found = []
+    for node in ast.parse(file.read_text(encoding="utf8")).body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            found.append(node.name)
+        elif isinstance(node, ast.Assign):
+            found += [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return [name.removeprefix("Torch").removeprefix("Paddle") for name in found if not name.startswith("_")]
+
+
+def members(file: Path) -> dict[str, list[str]]:
+    """Public methods of each public class, in order."""
+    return {
+        node.name.removeprefix("Torch").removeprefix("Paddle"): [
+            one.name for one in node.body if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")
+        ]
+        for node in ast.parse(file.read_text(encoding="utf8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    }
+
+
+def test_the_backends_are_twins_file_by_file():
+    torch, paddle = ({path.name for path in (HOUSE / "backends" / name).glob("*.py")} for name in ("torch", "paddle"))
+    assert torch == paddle
+    assert len(torch) >= 6
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (HOUSE / "backends" / "torch").glob("*.py")))
+def test_the_backends_are_twins_name_by_name(name):
+    torch, paddle = (HOUSE / "backends" / folder / name for folder in ("torch", "paddle"))
+    extra = ONLY_IN_PADDLE.get(name, set())
+    assert extra <= set(public_names(paddle))
+    assert public_names(torch) == [one for one in public_names(paddle) if one not in extra]
+    assert members(torch) == members(paddle)
+
+
+def test_a_framework_is_imported_only_in_its_own_backend():
+    for folder in (*FOLDERS, "src"):
+        for path in (HOUSE / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+                names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and not node.level:
+                    names = [node.module]
+                for framework in {name.split(".")[0] for name in names} & {"torch", "paddle"}:
+                    assert path.is_relative_to(HOUSE / "backends" / framework), f"{path}: imports {framework}"
