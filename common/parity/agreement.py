@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,7 +54,9 @@ def free_running_check(torch_steps: np.ndarray, paddle_steps: np.ndarray, steps:
     """The largest loss difference of the first steps when each framework goes its own way: shown, not judged."""
     count = min(steps, len(torch_steps), len(paddle_steps))
     largest = float(np.abs(paddle_steps[:count, 0] / torch_steps[:count, 0] - 1).max())
-    why = "rounding grows tenfold every few steps while the model leaves its first plateau, in either framework alone too"
+    why = (
+        "rounding grows tenfold every few steps while the model leaves its first plateau, in either framework alone too"
+    )
     return Check(f"loss of the first {count} steps, each framework going its own way", largest, None, why)
 
 
@@ -70,3 +72,22 @@ def exchange_check(owner: str, reader: str, own: Sequence[np.ndarray], other: Se
     """Outputs of `owner`'s trained weights in both frameworks: encoder heads and decoded images."""
     worst = max(relative_error(a, b) for a, b in zip(other, own, strict=True))
     return judged(f"outputs of the weights trained in {owner}, run in {reader}", worst, "exchanged weights")
+
+
+def published_checks(backend: str, history: Sequence[dict], published: Sequence[float], judge: bool) -> list[Check]:
+    """The printed numbers of a run against the write-up's: the worst epoch, and the last one if all were run.
+
+    Args:
+        judge: whether data and schedule are the published ones; otherwise the rows are shown and not judged.
+    """
+    off = published_differences(history, published)
+    rows = [judged(f"{backend}, worst of {len(off)} epochs against the published table", max(off), "published table")]
+    if len(off) == len(published):
+        what = f"{backend}, last epoch against the published table"
+        rows.append(judged(what, off[-1], "published table, last epoch"))
+    return rows if judge else [replace(row, bound=None) for row in rows]
+
+
+def published_differences(history: Sequence[dict], published: Sequence[float]) -> list[float]:
+    """Relative difference of each epoch that both have."""
+    return [abs(row["printed"] / value - 1) for row, value in zip(history, published, strict=False)]

@@ -5,11 +5,14 @@ Importing this costs NumPy only; Matplotlib and Pillow are imported by the first
 
 from .animation import save_gif
 from .curves import loss_curves, step_difference
+from .errors import error_by_layer, error_growth
 from .grids import image_grid, manifold, manifold_latents, two_rows
 from .latents import latent_scatter
 from .tiles import raster, save_png
 
 __all__ = [
+    "error_by_layer",
+    "error_growth",
     "image_grid",
     "latent_scatter",
     "loss_curves",
