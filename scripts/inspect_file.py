@@ -159,7 +159,7 @@ def _print(report: dict[str, Any], rows: int | None) -> None:
     header = ("name", "shape", "dtype", "bytes", "min", "max", "mean", "NaN")
     _table(header, [_row(tensor) for tensor in report["tensors"][:rows]], len(report["tensors"]))
     for title in ("names", "values", "metadata"):
-        content = report[title]
+        content = {key: value for key, value in report[title].items() if key != value}  # a .pdopt names itself
         if content:
             lines = [(printable(key), printable(value)) for key, value in list(content.items())[:rows]]
             headers = {"names": ("name", "parameter"), "values": ("value", "is"), "metadata": ("metadata", "is")}
