@@ -28,6 +28,8 @@ def load_backend(name: str):
     choose(name, NAMES, "backend")
     if not installed(name):
         raise EnvironmentFailed(f'{_PACKAGES[name]} is not installed: run `pip install "dualport[{name}]"`')
+    # Threads that wait by spinning are several times slower on a machine that does something else as well.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if name == "paddle":
         _quieten_paddle()
     try:
