@@ -40,13 +40,17 @@ class Job:
     start: tuple[str, ...] = ()
 
 
-def load_data(recipe: Recipe, source: str, transposed: bool = False) -> data.Dataset:
+def load_data(
+    recipe: Recipe, source: str, transposed: bool = False, progress: Callable[[int, int], None] | None = None
+) -> data.Dataset:
     """The images that the recipe trains on, checked against its model.
 
     Raises:
         BadInput: the data does not fit: size, channels, labels, or too few images.
     """
-    dataset = data.load(source, transposed=transposed)
+    dataset = data.load(
+        source, transposed=transposed, image_shape=recipe.model.image_shape, crop=recipe.data.crop, progress=progress
+    )
     wanted, given = recipe.model.image_shape, tuple(dataset.images.shape[1:])
     if wanted != given:
         raise BadInput(

@@ -10,6 +10,7 @@ from pathlib import Path
 EXAMPLES = """examples:
   dualport data fetch mnist                            download MNIST into the cache, with pinned hashes
   dualport data check mnist_mat/train.mat              what it holds, and a preview of it as train-preview.png
+  dualport data check img_align_celeba                 a folder of images, as face-vae would see them
   dualport data export out --from digits               out/mnist_mat/train.mat and test.mat for the notebook
 """
 
@@ -23,13 +24,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--mirror", metavar="URL", action="append", help="an https folder to try before the known ones; may be repeated"
     )
     check = actions.add_parser("check", help="say what a data file holds, or what is wrong with it")
-    check.add_argument("source", metavar="FILE", help="a .mat v7.3 file, a zip, a folder, digits or mnist")
+    check.add_argument("source", metavar="FILE", help="a .mat v7.3 file, a zip, a folder, digits, mnist or photos")
+    check.add_argument("--size", type=int, metavar="PIXELS", help="side that the images of a folder get (default: 64)")
+    check.add_argument(
+        "--crop", type=int, metavar="PIXELS", help="side of the centre crop they are cut to first (default: 168)"
+    )
+    check.add_argument("--grey", action="store_true", help="bring the images of a folder to one channel")
     check.add_argument("--preview", metavar="PNG", type=Path, help="where to draw the first 50 images (default: here)")
     check.add_argument("--no-preview", action="store_true", help="draw nothing")
     check.add_argument("--json", action="store_true", help="print JSON")
     export = actions.add_parser("export", help="write train.mat and test.mat in the notebook's layout")
     export.add_argument("folder", metavar="OUT_FOLDER", type=Path, help="gets the folder mnist_mat")
-    export.add_argument("--from", dest="source", metavar="SOURCE", required=True, help="digits, mnist or a path")
+    export.add_argument(
+        "--from", dest="source", metavar="SOURCE", required=True, help="digits, mnist, photos or a path"
+    )
     for action in (check, export):
         action.add_argument("--transposed", action="store_true", help="the file has rows and columns exchanged")
         action.add_argument(
@@ -62,12 +70,22 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from dualport.common.data import check, write_preview
+    from dualport.common.data import FACE_CROP, FACE_SHAPE, check, write_preview
     from dualport.common.errors import BadInput
 
     if arguments.preview and arguments.no_preview:
         raise BadInput("--preview and --no-preview contradict each other; give one of them")
-    report, data = check(arguments.source, arguments.part, arguments.transposed, arguments.labels)
+    channels, side = FACE_SHAPE[0], FACE_SHAPE[1] if arguments.size is None else arguments.size
+    with _reading() as progress:
+        report, data = check(
+            arguments.source,
+            arguments.part,
+            arguments.transposed,
+            arguments.labels,
+            image_shape=(1 if arguments.grey else channels, side, side),
+            crop=FACE_CROP if arguments.crop is None else arguments.crop,
+            progress=progress,
+        )
     preview = None if arguments.no_preview else arguments.preview or _default_preview(arguments.source, data.name)
     if preview:
         write_preview(data, preview)
@@ -76,7 +94,8 @@ def _check(arguments: argparse.Namespace) -> int:
         return 0
     _print_report(report)
     if preview:
-        print(f"preview: {preview}, the first {min(len(data), 50)} images under their labels")
+        titles = "numbers" if data.labels is None else "labels"
+        print(f"preview: {preview}, the first {min(len(data), 50)} images under their {titles}")
     elif not arguments.no_preview:
         print("preview: not drawn into the data's own folder unasked; name a file with --preview")
     return 0
@@ -85,7 +104,9 @@ def _check(arguments: argparse.Namespace) -> int:
 def _default_preview(source: str, name: str) -> Path | None:
     """A file in the current folder; None where that is the data's own."""
     path = Path(source)
-    if source not in ("digits", "mnist"):
+    from dualport.common.data import NAMED
+
+    if source not in NAMED:
         own = path if path.is_dir() else path.parent
         if own.resolve() == Path.cwd():
             return None
@@ -119,15 +140,17 @@ def _print_report(report) -> None:
 
 def _export(arguments: argparse.Namespace) -> int:
     from dualport.common.atomic import make_folder
-    from dualport.common.data import PARTS, export_parts, load
+    from dualport.common.data import NAMED, PARTS, export_parts, load
 
     # A single .mat file is one part, and cannot be told from train.mat by its name alone.
     path = Path(arguments.source)
-    single = arguments.source not in ("digits", "mnist") and path.is_file() and path.suffix != ".zip"
-    parts = {
-        part: load(arguments.source, part, arguments.transposed, arguments.labels)
-        for part in (PARTS[:1] if single else PARTS)
-    }
+    single = arguments.source not in NAMED and path.is_file() and path.suffix != ".zip"
+    options = {"transposed": arguments.transposed, "label_meaning": arguments.labels, "image_shape": (1, 28, 28)}
+    with _reading() as progress:
+        parts = {
+            part: load(arguments.source, part, progress=progress, **options)
+            for part in (PARTS[:1] if single else PARTS)
+        }
     target = arguments.folder / "mnist_mat"
     made = [folder for folder in (target, *target.parents) if not folder.exists()]
     make_folder(target)
@@ -143,6 +166,14 @@ def _export(arguments: argparse.Namespace) -> int:
     for file, data in zip(written, parts.values(), strict=True):
         print(f"{file}: {len(data):,} images")
     return 0
+
+
+@contextlib.contextmanager
+def _reading():
+    """A progress function for images that are read for the first time; its bar appears with the first of them."""
+    with _bars() as bars:
+        task = bars.add_task("reading images", visible=False)
+        yield lambda done, total: bars.update(task, completed=done, total=total, visible=True)
 
 
 def _bars():

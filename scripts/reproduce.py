@@ -80,6 +80,7 @@ def _reproduce(published, trained, source: str, arguments: argparse.Namespace, b
     from dualport.backends.isolate import run_all
     from dualport.backends.reproduction import train_and_draw
     from dualport.backends.run import Job, default_out
+    from dualport.common.parity import agreement
     from dualport.common.report.reproduction import Outcome
     from dualport.common.runs.folder import RunFolder
     from dualport.scripts.progress import TrainingProgress
@@ -110,6 +111,10 @@ def _reproduce(published, trained, source: str, arguments: argparse.Namespace, b
     )
     if len(backends) == 2:
         _compare(outcome, jobs, folders)
+    if published.published:
+        judge = outcome.images >= FULL and trained.training.optimizers == published.training.optimizers
+        for backend, history in outcome.history.items():
+            outcome.checks += agreement.published_checks(backend, history, published.published, judge)
     return outcome
 
 
@@ -145,6 +150,8 @@ def _print_outcome(outcome) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from dualport.common.report.reproduction import published_rows
+
     console = Console()
     for backend, history in outcome.history.items():
         seconds, last = sum(row["seconds"] for row in history), history[-1]
@@ -153,6 +160,14 @@ def _print_outcome(outcome) -> None:
             f"{outcome.memory[backend]} MB",
             highlight=False,
         )
+    if outcome.published.published:
+        table = Table(title=f"{outcome.trained.name}: {outcome.trained.objective.printed}", title_justify="left")
+        header, rows = published_rows(outcome)
+        for column in header:
+            table.add_column(column, justify="right")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
     if not outcome.checks:
         return
     table = Table(title=f"{outcome.trained.name}: agreement", title_justify="left")

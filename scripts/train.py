@@ -25,8 +25,8 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="SOURCE",
-        help="digits (embedded), mnist, or a path: .mat v7.3, the notebook's zip, a folder of idx files "
-        "(default: the recipe's own)",
+        help="digits or photos (embedded), mnist, or a path: .mat v7.3, the notebook's zip, a folder of idx files or "
+        "of images (default: the recipe's own)",
     )
     parser.add_argument("--transposed", action="store_true", help="the data file holds its images with H and W swapped")
     parser.add_argument("--epochs", type=int, metavar="N", help="default: as published")

@@ -3,14 +3,18 @@
 from .check import Report, Variable, check, orientation
 from .dataset import Dataset
 from .export import export_mat, export_parts
+from .folder import FACE_CROP, FACE_SHAPE
 from .labels import MEANINGS
-from .load import PARTS, load
+from .load import NAMED, PARTS, load
 from .mnist import MIRRORS, fetch_mnist
 from .preview import write_preview
 
 __all__ = [
+    "FACE_CROP",
+    "FACE_SHAPE",
     "MEANINGS",
     "MIRRORS",
+    "NAMED",
     "PARTS",
     "Dataset",
     "Report",

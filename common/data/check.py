@@ -10,14 +10,16 @@ import numpy as np
 from ..errors import BadInput
 from .chunks import blocks
 from .dataset import Dataset
+from .folder import Progress, list_folder
 from .hdf5 import checked_variable, open_mat, variables
-from .load import as_path, find_mat, load
+from .load import NAMED, as_path, find_mat, is_image_folder, load
 from .mat import IMAGE, LABEL
 from .signature import signature
 
 SAMPLE = 2000  # images looked at for the orientation
 TALLER = 1.1  # upright digits are this much taller than wide: 1.3 times in MNIST, 1.5 in the embedded digits
 MOST_LISTED = 20
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Report:
         source: what was checked.
         variables: the arrays as they are stored.
         images: N, how many images were read.
-        pixels: how they are kept: "uint8 grey levels" or "float32 fractions".
+        pixels: how they are kept: "uint8 grey levels", "uint8 colour levels" or "float32 fractions".
         mean: of all pixels, 0 black to 1 white.
         class_counts: images of each digit 0..9; None without labels.
         orientation: "upright", "on its side" or "cannot be told", judged by how tall and wide the ink is.
@@ -57,7 +59,14 @@ class Report:
 
 
 def check(
-    source: str, part: str = "train", transposed: bool = False, label_meaning: str | None = None
+    source: str,
+    part: str = "train",
+    transposed: bool = False,
+    label_meaning: str | None = None,
+    *,
+    image_shape: tuple[int, int, int] | None = None,
+    crop: int | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Report, Dataset]:
     """Read `source` as `load` does and describe it; gives the data too, so that it need not be read twice.
 
@@ -65,27 +74,21 @@ def check(
         BadInput: it cannot be used as training data; the message says why.
         EnvironmentFailed: as `load`.
     """
-    data = load(source, part, transposed, label_meaning)
-    path = as_path(source)
-    problems: list[str] = []
-    if source not in ("digits", "mnist") and path.is_dir():
-        path = find_mat(path, part) or path
-    if source not in ("digits", "mnist") and path.is_file() and signature(path) == "hdf5":
-        stored = _stored(path, problems)
-    else:
-        stored = [_in_memory("image", data.images)]
-        stored += [] if data.labels is None else [_in_memory("label", data.labels)]
+    data = load(source, part, transposed, label_meaning, image_shape=image_shape, crop=crop, progress=progress)
+    stored, problems = _variables(source, part, data)
     counts = None
     if data.labels is not None:
         counts = {digit: int(n) for digit, n in enumerate(np.bincount(data.labels, minlength=10))}
-    heading = orientation(data.images)
+    written = data.images.shape[1] == 1  # colour pictures are no written digits
+    heading = orientation(data.images) if written else "cannot be told"
     problems += _problems(data, counts)
     if heading == "on its side":
         remedy = "try without --transposed" if transposed else "try --transposed"
         problems.append(f"the digits look as if rows and columns were exchanged: see the preview, and {remedy}")
     grey = data.images.dtype == np.uint8
     mean = float(data.images.mean(dtype=np.float64)) / (255 if grey else 1)
-    pixels = "uint8 grey levels" if grey else "float32 fractions"
+    levels = "uint8 grey levels" if written else "uint8 colour levels"
+    pixels = levels if grey else "float32 fractions"
     return Report(source, stored, len(data), pixels, mean, counts, heading, problems), data
 
 
@@ -106,6 +109,26 @@ def _extent(used: np.ndarray) -> np.ndarray:
     """From the first to the last True of each row of `[N, L]`; 0 for a row without one."""
     length = used.shape[1]
     return np.where(used.any(1), length - used.argmax(1) - used[:, ::-1].argmax(1), 0)
+
+
+def _variables(source: str, part: str, data: Dataset) -> tuple[list[Variable], list[str]]:
+    """What the source stores (or, where that is no variables, what `data` keeps), and problems with it."""
+    path = as_path(source)
+    problems: list[str] = []
+    if source not in NAMED and path.is_dir():
+        if is_image_folder(path, part) and (ignored := list_folder(path).ignored):
+            problems.append(_not_read(ignored))
+        path = find_mat(path, part) or path
+    if source not in NAMED and path.is_file() and signature(path) == "hdf5":
+        return _stored(path, problems), problems
+    stored = [_in_memory("image", data.images)]
+    return stored + ([] if data.labels is None else [_in_memory("label", data.labels)]), problems
+
+
+def _not_read(names: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:MOST_NAMED]))
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return f"not read, being no png, jpg, jpeg, bmp or webp file in the folder itself: {shown}{more}"
 
 
 def _stored(path: Path, problems: list[str]) -> list[Variable]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import BadInput, EnvironmentFailed
+from .cache import cache_root
 from .dataset import Dataset
 from .download import HttpsDownloader
 from .idx import PREFIXES, find_idx, read_idx_folder
@@ -49,10 +50,8 @@ def load_mnist(part: str = "train") -> Dataset:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: the operating system's cache folder for dualport."""
-    import pooch
-
-    return Path(pooch.os_cache("dualport")) / "mnist"
+    """Where downloads are kept: in dualport's cache folder."""
+    return cache_root() / "mnist"
 
 
 def is_pinned(file: Path) -> bool:
@@ -104,7 +103,8 @@ def _fetch(name: str, folder: Path, mirrors: Sequence[str], progress: Progress |
             reason = "its sha256 is not the published one" if "hash" in str(error) else str(error)
         except OSError as error:
             raise EnvironmentFailed(
-                f"{folder}: cannot be written ({error.strerror or error}); free space or set XDG_CACHE_HOME"
+                f"{folder}: cannot be written ({error.strerror or error}); free space, or set DUALPORT_CACHE or "
+                f"XDG_CACHE_HOME"
             ) from None
         failures.append(f"{urlsplit(mirror).hostname}: {reason}")
     raise EnvironmentFailed(f"{name}: no mirror gave it ({'; '.join(failures)}); {OFFLINE}")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from ..spec import Recipe
-from . import aistudio
+from . import aistudio, deep_mlp, face, latent2d, mlp
 from .overrides import apply_settings, parse_settings
 
 # name -> builder; the builder's parameters are the sizes that `--set` can change
-BUILDERS = {**aistudio.RECIPES}
+BUILDERS = {
+    **aistudio.RECIPES,
+    **mlp.RECIPES,
+    **latent2d.RECIPES,
+    **face.RECIPES,
+    **deep_mlp.RECIPES,
+}
 
 
 def names() -> list[str]:

@@ -60,7 +60,7 @@ def build_report(outcomes: Sequence[Outcome], folder: Path) -> Report:
         verdict=sentence,
         ok=ok,
         summary=[(name, value) for name, value in outcomes[0].versions.items()],
-        sections=[_section(outcome, folder) for outcome in outcomes],
+        sections=[*(_section(outcome, folder) for outcome in outcomes), *_beside_each_other(outcomes)],
         footer="Made by dualport.",
     )
 
@@ -88,6 +88,7 @@ def _section(outcome: Outcome, folder: Path) -> Section:
     ]  # fmt: skip
     if outcome.checks:
         blocks.append(_agreement_table(outcome.checks))
+    blocks += _published_table(outcome)
     blocks += _curves(outcome, folder)
     blocks += _side_by_side(outcome)
     notes = "\n\n".join(outcome.trained.quirks)
@@ -145,10 +146,40 @@ def _agreement_table(checks: Sequence[Check]) -> Table:
     return Table(header, rows, row_ok=[check.ok for check in checks])
 
 
+def published_rows(outcome: Outcome) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table that sets each epoch's printed number beside the published one."""
+    backends = _backends(outcome)
+    header = ["epoch", "published", *(column for backend in backends for column in (backend, f"{backend}, off by"))]
+    rows = []
+    for epoch, published in enumerate(outcome.published.published):
+        row = [str(epoch), f"{published:.2f}"]
+        for backend in backends:
+            history = outcome.history[backend]
+            own = history[epoch]["printed"] if epoch < len(history) else None
+            row += ["", ""] if own is None else [f"{own:.2f}", f"{own / published - 1:+.2%}"]
+        rows.append(row)
+    return header, rows
+
+
+def _published_table(outcome: Outcome) -> list[Table | Figure]:
+    if not outcome.published.published:
+        return []
+    header, rows = published_rows(outcome)
+    return [Table(header, rows, note=f"The number that the write-up prints: {outcome.trained.objective.printed}.")]
+
+
 def _curves(outcome: Outcome, folder: Path) -> list[Figure | FigureRow]:
     name, histories = outcome.trained.name, {backend: outcome.history[backend] for backend in _backends(outcome)}
+    blocks = []
+    if outcome.published.published:
+        per_image = [value / outcome.images for value in outcome.published.published]
+        rows = [{"epoch": epoch, "loss": value} for epoch, value in enumerate(per_image)]
+        only_losses = {key: [{"epoch": r["epoch"], "loss": r["loss"]} for r in own] for key, own in histories.items()}
+        path = folder / f"{name}-published.png"
+        plotting.loss_curves(path, {"published": rows, **only_losses}, title=f"{name}: beside the published loss")
+        blocks.append(Figure(path, "The published loss of each epoch, per image, and both frameworks'."))
     losses = plotting.loss_curves(folder / f"{name}-losses.png", histories, title=f"{name}: losses of both")
-    blocks = [Figure(losses, "Loss, reconstruction and KL, mean per image.")]
+    blocks += [Figure(losses, "Loss, reconstruction and KL, mean per image.")]
     if outcome.steps:
         path = plotting.step_difference(
             folder / f"{name}-steps.png",
@@ -176,3 +207,28 @@ def _side_by_side(outcome: Outcome) -> list[FigureRow]:
 
 def _backends(outcome: Outcome) -> list[str]:
     return [backend for backend in ORDER if backend in outcome.runs]
+
+
+def _beside_each_other(outcomes: Sequence[Outcome]) -> list[Section]:
+    """Several recipes of one write-up next to each other: what their exercises ask to compare."""
+    families: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        families.setdefault(outcome.published.source, []).append(outcome)
+    sections = []
+    for source, family in families.items():
+        if len(family) < 2:
+            continue
+        backend = _backends(family[0])[-1]
+        header = ["recipe", "framework", "loss", "reconstruction", "KL"]
+        rows = [
+            [one.trained.name, name, *(f"{one.history[name][-1][key]:.3f}" for key in ("loss", "reconstruction", "kl"))]
+            for one in family
+            for name in _backends(one)
+        ]
+        blocks: list[Table | FigureRow] = [Table(header, rows, note="Last epoch, means per image.")]
+        for name in ("reconstructions.png", "samples.png"):
+            if all((one.runs[backend] / "figures" / name).exists() for one in family):
+                paths = [one.runs[backend] / "figures" / name for one in family]
+                blocks.append(FigureRow([one.trained.name for one in family], paths, f"{Path(name).stem}, {backend}"))
+        sections.append(Section(f"Beside each other: {source}", "", blocks))
+    return sections

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ..data import NAMED
 from ..errors import BadInput
 from ..spec import to_json
 
@@ -37,7 +38,7 @@ def run_config(job, dataset) -> dict[str, Any]:
         "seed": job.seed,
         "spec": to_json(job.recipe),
         "data": {
-            "source": job.source if job.source in ("digits", "mnist") else os.path.abspath(job.source),  # noqa: PTH100
+            "source": job.source if job.source in NAMED else os.path.abspath(job.source),  # noqa: PTH100
             "images": len(dataset),
             "shape": list(dataset.images.shape[1:]),
             "sha256": dataset.sha256,

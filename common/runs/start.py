@@ -49,7 +49,8 @@ def published_start(recipe: Recipe, paths: Sequence[str]) -> Checkpoint:
 
 
 def _part_of(recipe: Recipe, path: str, framework: str, arrays: dict[str, np.ndarray]) -> Match:
-    parts = [Match(recipe, part, part_layout(recipe.model, part)) for part in dict.fromkeys([*recipe.model.parts, "model"])]
+    names = dict.fromkeys([*recipe.model.parts, "model"])
+    parts = [Match(recipe, part, part_layout(recipe.model, part)) for part in names]
     wrong = {match.part: complaints(match.layout, framework, arrays) for match in parts}
     for match in parts:
         if not wrong[match.part]:

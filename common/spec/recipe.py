@@ -77,11 +77,13 @@ class Training:
 
 @dataclass(frozen=True)
 class Data:
-    """What the recipe trains on: pixel range, the published source, and the images that it picks (`None`: all)."""
+    """What the recipe trains on: pixel range, default source, the images that it picks (`None`: all), and the side of
+    the centre crop that a folder of photographs is cut to before it is resized (`None`: uncut)."""
 
     value_range: tuple[float, float]
     source: str = "mnist"
     indices: tuple[int, ...] | None = None
+    crop: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class Recipe:
 
     `framework` is the one it was published in: its default initial distributions are the faithful ones, in both
     frameworks. `weight_file` names a part's weight file (`{part}` is filled in). `quick` holds the training settings
-    that get to recognisable digits on the embedded data in a minute or two.
+    that get to recognisable digits on the embedded data in a minute or two. `published` holds the number that the
+    write-up printed for each epoch.
     """
 
     name: str
@@ -113,6 +116,7 @@ class Recipe:
     weight_file: str = "{part}"
     quick: Mapping[str, Any] = field(default_factory=dict)
     quirks: tuple[str, ...] = ()
+    published: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         known = set(self.model.networks())

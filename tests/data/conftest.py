@@ -16,6 +16,14 @@ from dualport.common.data import load
 from dualport.common.errors import BadInput
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch) -> Path:
+    """A cache of this test's own, outside the folder that `refused` watches; never the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("DUALPORT_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture
 def images() -> np.ndarray:
     """uint8 [30, 28, 28], upright: row 3 of image i is bright, and one pixel tells which image it is."""
@@ -91,7 +99,7 @@ def refused(tmp_path, monkeypatch):
 
     def ask(source: Path, *words: str, **options) -> str:
         before = sorted(tmp_path.rglob("*"))
-        start, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start, memory = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with pytest.raises(BadInput) as caught:
             load(str(source), **options)
         message = str(caught.value)
@@ -101,7 +109,7 @@ def refused(tmp_path, monkeypatch):
         told = message.replace(str(tmp_path), "")  # pytest names that folder after the test: no word may come from it
         for word in words:
             assert word.replace(str(tmp_path), "") in told
-        assert time.monotonic() - start < 2
+        assert time.process_time() - start < 2  # of this process: a busy machine does not count
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 1 << 20  # in KiB: 1 GiB
         assert sorted(tmp_path.rglob("*")) == before
         return message

@@ -45,6 +45,7 @@ class Answer:
 @pytest.fixture
 def net(monkeypatch, tmp_path, idx):
     """A network of our own: `net.answers[host]` is an Answer, an exception or a function of the address."""
+    monkeypatch.delenv("DUALPORT_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("DUALPORT_DATA", raising=False)
     folder = idx()

@@ -11,7 +11,7 @@ import pytest
 from dualport.common.data import load
 
 MOST_MEMORY_MB = 600
-MOST_SECONDS = 6
+MOST_CPU_SECONDS = 6
 one_hot = np.eye(10, dtype=np.float32)
 
 
@@ -142,8 +142,7 @@ def test_a_folder_and_a_home_path_are_taken(mat, images, tmp_path, monkeypatch):
 
 
 @pytest.mark.mnist
-def test_real_mnist_is_upright_and_the_same_from_both_sources(shared_data, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_real_mnist_is_upright_and_the_same_from_both_sources(shared_data):
     for part, first in (("train", [5, 0, 4, 1, 9, 2]), ("test", [7, 2, 1, 0, 4, 1])):
         stored, published = load(str(shared_data / "mnist_mat"), part), load("mnist", part)
         assert stored.labels[:6].tolist() == first
@@ -155,16 +154,19 @@ def test_real_mnist_is_upright_and_the_same_from_both_sources(shared_data, monke
 @pytest.mark.mnist
 def test_real_train_mat_costs_little(shared_data):
     code = """
-import resource, sys, time
+import sys, time
+from pathlib import Path
 from dualport.common.data import load
-start = time.perf_counter()
+start = time.process_time()  # user and system: what others do on the machine does not count
 data = load(sys.argv[1])
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 assert data.images.shape == (60000, 1, 28, 28) and data.images.dtype == "uint8"
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+# Not getrusage's maximum: a child inherits its parent's.
+peak = next(line for line in Path("/proc/self/status").open() if line.startswith("VmHWM"))
+print(seconds, int(peak.split()[1]) / 1024)
 """
     command = [sys.executable, "-c", code, str(shared_data / "mnist_mat" / "train.mat")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
     seconds, megabytes = map(float, done.stdout.split())
-    assert seconds < MOST_SECONDS
+    assert seconds < MOST_CPU_SECONDS
     assert megabytes < MOST_MEMORY_MB

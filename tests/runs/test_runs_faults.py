@@ -50,13 +50,19 @@ def test_the_lock_of_a_killed_process_does_not_block(train, tmp_path):
     ready, told = os.pipe()
     child = os.fork()
     if child == 0:
-        with RunFolder(tmp_path).locked():
-            os.write(told, b"x")
-            signal.pause()
-    os.read(ready, 1)
-    assert train(tmp_path, "--resume").code == 2
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+        try:
+            with RunFolder(tmp_path).locked():
+                os.write(told, b"x")
+                signal.pause()
+        finally:
+            os._exit(1)  # whatever happens, no second test process goes on from here
+    os.close(told)
+    try:
+        assert os.read(ready, 1) == b"x"
+        assert train(tmp_path, "--resume").code == 2
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
     assert train(tmp_path, "--resume").code == 0
 
 
