@@ -86,10 +86,10 @@ def sample_latent(
     if latent.spread != "none":
         sigma = (heads[1] / 2).exp() if latent.spread == "logvar" else heads[1].exp()
         z = noise.reshape(z.shape) * sigma + z
-    observe("latent.z", z)
     if latent.dropout is not None and masks is not None:
+        observe("latent.sample", z)
         z = z * masks[latent.dropout.name].reshape(z.shape)
-        observe(f"latent.{latent.dropout.name}", z)
+    observe("latent.z", z)
     return z
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..common.optimizer_state import Arrays, OptimizerState
+from ..common.parity.trace import Probe
 from ..common.schedule import EpochPlan
 from ..common.spec import Recipe
 
@@ -77,6 +78,18 @@ class Session(ABC):
     def stack(self, rows: list[Any]) -> np.ndarray:
         """Several `[3]` results as one `[k, 3]` float64 array: the only wait for the device while training."""
 
+    @abstractmethod
+    def probe(self, image: Any, label: Any, noise: Any, masks: dict[str, Any] | None) -> Probe:
+        """One forward and backward pass in training mode, watched. No parameter changes; running statistics do."""
+
+    @abstractmethod
+    def inspect(self, image: Any, label: Any, noise: Any) -> Arrays:
+        """Every activation of one forward pass in evaluation mode, by name."""
+
+    def stepped(self) -> dict[str, list[str]]:
+        """For each optimiser, by name, the parameters that it steps."""
+        return {name: list(group) for name, group in self._groups.items()}
+
     def load_data(self, images: np.ndarray, labels: np.ndarray | None) -> None:
         """Put the training set on the device: images `[N, C, H, W]` as the model sees them, labels `[N, classes]`."""
         self._images = self.to_device(images)
@@ -92,14 +105,21 @@ class Session(ABC):
         order, noise = self.to_device(plan.order), self.to_device(plan.noise)
         waiting: list[Any] = []
         for step in range(first_step, plan.steps):
-            start, stop = plan.bounds(step)
-            rows = order[start:stop]
-            label = None if self._labels is None else self.gather(self._labels, rows)
-            masks = {name: self.to_device(mask) for name, mask in plan.masks(step).items()} or None
-            waiting.append(self.train_step(self.gather(self._images, rows), label, noise[start:stop], masks))
+            waiting.append(self.train_step(*self._batch(order, noise, plan, step)))
             if len(waiting) >= self.report_every or step + 1 == plan.steps:
                 yield self.stack(waiting)
                 waiting = []
+
+    def batch(self, plan: EpochPlan, step: int) -> tuple[Any, Any, Any, dict[str, Any] | None]:
+        """What one step of the plan trains on: image, label, noise and masks, on the device."""
+        return self._batch(self.to_device(plan.order), self.to_device(plan.noise), plan, step)
+
+    def _batch(self, order: Any, noise: Any, plan: EpochPlan, step: int) -> tuple[Any, Any, Any, dict[str, Any] | None]:
+        start, stop = plan.bounds(step)
+        rows = order[start:stop]
+        label = None if self._labels is None else self.gather(self._labels, rows)
+        masks = {name: self.to_device(mask) for name, mask in plan.masks(step).items()} or None
+        return self.gather(self._images, rows), label, noise[start:stop], masks
 
     @property
     def report_every(self) -> int:

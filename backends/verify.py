@@ -18,7 +18,9 @@ from . import load_backend
 COUNT = 16  # examples
 
 
-def verify(conversion: Conversion, key: str | None = None, source_dtype: str | None = None, settings=None) -> list[Check]:
+def verify(
+    conversion: Conversion, key: str | None = None, source_dtype: str | None = None, settings=None
+) -> list[Check]:
     """Compare the outputs of source and target, each in its own framework, network by network.
 
     Raises:

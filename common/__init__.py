@@ -1,1 +1,1 @@
-"""Everything that knows no framework: the spec, data, weight files, plotting, runs. Imports neither torch nor paddle."""
+"""Everything that knows no framework: the spec, data, weight files, plotting, runs. Importing it imports neither."""

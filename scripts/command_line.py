@@ -21,6 +21,7 @@ COMMANDS = {
     "train": ("train", "train a recipe in PyTorch or in Paddle"),
     "figures": ("figures", "draw every figure of the write-up from a run's weights"),
     "reproduce": ("reproduce", "train and draw in both frameworks, check that they agree, write one report"),
+    "validate": ("validate", "climb the ladder: prove that both frameworks are one system"),
     "convert": ("convert", "weights and optimiser state between the frameworks; needs neither of them"),
     "inspect": ("inspect_file", "say what a weight file holds, without running anything in it"),
 }

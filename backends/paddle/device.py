@@ -8,6 +8,8 @@ import paddle
 
 from ...common.errors import EnvironmentFailed
 
+paddle.disable_signal_handler()  # a process that is stopped should end quietly, not with Paddle's C++ traceback
+
 
 def choose_device(wanted: str) -> str:
     """`auto` takes a GPU where there is one.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import paddle
 
+from ...common.parity.trace import Probe
 from ...common.spec import Recipe
-from ..forward import objective_terms
+from ..forward import Observer, objective_terms, unseen
 from ..interface import Arrays, OptimizerState, Session
 from .device import choose_device, make_repeatable
 from .layers import reconstruction_error
@@ -22,6 +23,7 @@ from .state import (
     to_array,
     weight_arrays,
 )
+from .tracing import Watch
 
 
 class PaddleSession(Session):
@@ -65,11 +67,7 @@ class PaddleSession(Session):
         return paddle.gather(tensor, rows)
 
     def train_step(self, image, label, noise, masks) -> paddle.Tensor:
-        self.model.train()
-        decoded, heads = self.model(image, label, noise, masks)
-        terms = objective_terms(
-            self.recipe.objective, self.recipe.model.latent, reconstruction_error, decoded, image, heads
-        )
+        terms = self._terms(image, label, noise, masks)
         for optimizer in self.optimizers.values():
             optimizer.clear_grad()
         terms[0].backward()
@@ -78,6 +76,29 @@ class PaddleSession(Session):
         for optimizer in self.optimizers.values():
             optimizer.step()
         return paddle.stack([term.detach() for term in terms])
+
+    def _terms(self, image, label, noise, masks, observe: Observer = unseen) -> tuple:
+        self.model.train()
+        decoded, heads = self.model(image, label, noise, masks, observe)
+        return objective_terms(
+            self.recipe.objective, self.recipe.model.latent, reconstruction_error, decoded, image, heads
+        )
+
+    def probe(self, image, label, noise, masks) -> Probe:
+        watch = Watch()
+        terms = self._terms(image, label, noise, masks, watch)
+        for optimizer in self.optimizers.values():
+            optimizer.clear_grad()
+        terms[0].backward()
+        named = {name: tensor for group in self._groups.values() for name, tensor in group.items()}
+        return watch.probe(terms, named, self._transposed)
+
+    def inspect(self, image, label, noise) -> Arrays:
+        self.model.eval()
+        watch = Watch()
+        with paddle.no_grad():
+            self.model(image, label, noise, None, watch)
+        return watch.activations()
 
     def infer(self, part: str, inputs, label) -> tuple:
         self.model.eval()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ...common.parity.trace import Probe
 from ...common.spec import Recipe
-from ..forward import objective_terms
+from ..forward import Observer, objective_terms, unseen
 from ..interface import Arrays, OptimizerState, Session
 from .device import choose_device, make_repeatable
 from .layers import reconstruction_error
@@ -21,6 +22,7 @@ from .state import (
     to_array,
     weight_arrays,
 )
+from .tracing import Watch
 
 
 class TorchSession(Session):
@@ -64,11 +66,7 @@ class TorchSession(Session):
         return tensor.index_select(0, rows)
 
     def train_step(self, image, label, noise, masks) -> torch.Tensor:
-        self.model.train()
-        decoded, heads = self.model(image, label, noise, masks)
-        terms = objective_terms(
-            self.recipe.objective, self.recipe.model.latent, reconstruction_error, decoded, image, heads
-        )
+        terms = self._terms(image, label, noise, masks)
         for optimizer in self.optimizers.values():
             optimizer.zero_grad()
         terms[0].backward()
@@ -77,6 +75,29 @@ class TorchSession(Session):
         for optimizer in self.optimizers.values():
             optimizer.step()
         return torch.stack([term.detach() for term in terms])
+
+    def _terms(self, image, label, noise, masks, observe: Observer = unseen) -> tuple:
+        self.model.train()
+        decoded, heads = self.model(image, label, noise, masks, observe)
+        return objective_terms(
+            self.recipe.objective, self.recipe.model.latent, reconstruction_error, decoded, image, heads
+        )
+
+    def probe(self, image, label, noise, masks) -> Probe:
+        watch = Watch()
+        terms = self._terms(image, label, noise, masks, watch)
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad()
+        terms[0].backward()
+        named = {name: tensor for group in self._groups.values() for name, tensor in group.items()}
+        return watch.probe(terms, named)
+
+    def inspect(self, image, label, noise) -> Arrays:
+        self.model.eval()
+        watch = Watch()
+        with torch.no_grad():
+            self.model(image, label, noise, None, watch)
+        return watch.activations()
 
     def infer(self, part: str, inputs, label) -> tuple:
         self.model.eval()

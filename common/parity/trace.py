@@ -21,9 +21,9 @@ from ..optimizer_state import Arrays
 class Probe:
     """One forward and backward pass, watched.
 
-    `activations` and their gradients `flow` hold every intermediate value by name, in execution order; `flow` has none
-    for values that no parameter has a part in, and zeros where a gradient could have arrived. `objective` holds the loss and its summed terms, `gradients` those of the
-    parameters in the canonical layout, before any clipping.
+    `activations` and their gradients `flow` hold every intermediate value by name, in execution order; `flow` leaves
+    out what no gradient could reach, such as the label, and anything detached. `objective` holds the loss and its
+    summed terms, `gradients` those of the parameters in the canonical layout, before any clipping.
     """
 
     activations: Arrays = field(default_factory=dict)
@@ -73,7 +73,8 @@ def read_trace(path: str | os.PathLike[str]) -> Arrays:
         with h5py.File(path, "r") as file:
             return {str(file[index].attrs["name"]): file[index][()] for index in sorted(file)}
     except (OSError, KeyError, AttributeError) as error:
-        raise BadInput(f"{Path(path).name}: is not a trace ({str(error).splitlines()[0][:100]}); record it again") from error
+        reason = str(error).splitlines()[0][:100]
+        raise BadInput(f"{Path(path).name}: is not a trace ({reason}); record it again") from error
 
 
 def backward_order(activations: Iterable[str], parameters: Iterable[str], owners: Mapping[str, str]) -> list[str]:
@@ -90,6 +91,23 @@ def backward_order(activations: Iterable[str], parameters: Iterable[str], owners
         order += mine
         waiting = [parameter for parameter in waiting if parameter not in mine]
     return order + waiting
+
+
+def cut_first(order: list[str], missing: set[str]) -> list[str]:
+    """The order with each run of missing names turned round.
+
+    Where an activation is detached, it and what is only reshaped from it have no gradient: the one that was computed
+    first is to blame.
+    """
+    turned: list[str] = []
+    run: list[str] = []
+    for name in order:
+        if name in missing:
+            run.append(name)
+        else:
+            turned += [*reversed(run), name]
+            run = []
+    return turned + run[::-1]
 
 
 def parameter_owners(model) -> dict[str, str]:

@@ -22,7 +22,7 @@ _PUBLIC = {
     "recipe": "common.recipes",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]
+__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604 - strings all
 
 
 def __getattr__(name: str):

@@ -11,7 +11,17 @@ from dualport.common.loading import build, load_weights
 from dualport.common.parity.tolerances import bound, relative_error
 from dualport.common.random_streams import stream
 from dualport.common.spec import (
-    Activation, BatchNorm, Data, Latent, Linear, Model, Network, Objective, OneHot, Optimizer, Recipe, Training,
+    Activation,
+    BatchNorm,
+    Data,
+    Latent,
+    Linear,
+    Model,
+    Network,
+    Objective,
+    Optimizer,
+    Recipe,
+    Training,
 )  # fmt: skip
 from dualport.common.weights import convert as conversion
 from dualport.common.weights import read, write
@@ -22,7 +32,9 @@ from dualport.common.weights.layout import paddle_names, part_layout, to_paddle,
 def square(width: int = 16) -> Recipe:
     """Square linear layers and batch normalisation: what a guess from shapes gets wrong."""
     layers = (Linear("fc1", width, width), BatchNorm("bn1", width), Activation("relu"), Linear("fc2", width, width))
-    encoder = Network("encoder", (width,), layers, heads=(Linear("fc_mu", width, width), Linear("fc_logvar", width, width)))
+    encoder = Network(
+        "encoder", (width,), layers, heads=(Linear("fc_mu", width, width), Linear("fc_logvar", width, width))
+    )
     decoder = Network("decoder", (width,), (Linear("fc3", width, width), Linear("fc4", width, width)))
     return Recipe(
         "square", "square layers", "these tests", "torch", Model(encoder, decoder, Latent(width), image=(1, 4, 4)),
@@ -62,7 +74,9 @@ CASES = [
 @pytest.mark.parametrize(("first", "second"), [(".pdparams", ".pt"), (".pt", ".pdparams")])
 def test_there_and_back_is_exact_and_the_outputs_agree(with_square, tmp_path, name, part, first, second):
     recipe = recipes.recipe(name)
-    start, middle, end = (tmp_path / f"{stem}{ending}" for stem, ending in zip("abc", (first, second, first), strict=True))
+    start, middle, end = (
+        tmp_path / f"{stem}{ending}" for stem, ending in zip("abc", (first, second, first), strict=True)
+    )
     write_part(recipe, part, random_weights(recipe), start)
     done = convert(start, middle, recipe=name)
     assert (done.recipe, done.part, done.exact) == (name, part, True)
@@ -112,7 +126,12 @@ def test_every_wrong_key_is_listed_and_nothing_is_written(tmp_path):
     before = sorted(tmp_path.iterdir())
     with pytest.raises(BadInput) as refusal:
         convert(tmp_path / "bad.pdparams", tmp_path / "out.pt")
-    for words in ("conv1.bias missing", "conv9.weight unexpected", "conv2.weight is 64×3×4×4, not 64×32×4×4", "--recipe"):
+    for words in (
+        "conv1.bias missing",
+        "conv9.weight unexpected",
+        "conv2.weight is 64×3×4×4, not 64×32×4×4",
+        "--recipe",
+    ):
         assert words in str(refusal.value)
     assert sorted(tmp_path.iterdir()) == before
 

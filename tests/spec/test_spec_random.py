@@ -13,7 +13,11 @@ from dualport.common.schedule import dropout_mask, plan_epoch
 def test_streams_differ_by_seed_purpose_and_epoch_and_repeat():
     first = normal(1, "noise", 0, shape=(8,))
     assert np.array_equal(first, normal(1, "noise", 0, shape=(8,)))
-    for other in (normal(2, "noise", 0, shape=(8,)), normal(1, "order", 0, shape=(8,)), normal(1, "noise", 1, shape=(8,))):
+    for other in (
+        normal(2, "noise", 0, shape=(8,)),
+        normal(1, "order", 0, shape=(8,)),
+        normal(1, "noise", 1, shape=(8,)),
+    ):
         assert not np.array_equal(first, other)
     with pytest.raises(BadInput, match="seed"):
         stream(-1, "noise")

@@ -1,0 +1,82 @@
+"""The ladder: judges the evidence of both sides rung by rung, and says which rungs a recipe has none of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from ..optimizer_state import Arrays
+from . import rungs, rungs_training
+from .climb import RUNGS, Climb
+from .compare import INFINITE, Row
+from .reference import Reference
+from .verdict import Rung
+
+REFUSED = "refused"  # the key under which a side says why it could not go on
+JUDGES: Mapping[str, Callable[[Mapping[str, Arrays], Reference], list[Row]]] = dict(
+    zip(
+        RUNGS,
+        (
+            rungs.structure,
+            rungs.data,
+            rungs.initialisation,
+            rungs.forward,
+            rungs.objective,
+            rungs.gradients,
+            rungs_training.one_step,
+            rungs_training.steps,
+            rungs_training.statistics,
+            rungs_training.resume,
+            rungs_training.training,
+        ),
+        strict=True,
+    )
+)
+
+
+def skipped(climb: Climb) -> dict[str, str]:
+    """Rungs that this climb leaves out, with the reason."""
+    reasons = {}
+    if climb.steps < 2:
+        reasons["steps"] = "one step was asked for, and the rung before took it"
+    if not climb.recipe.model.has_batch_norm():
+        reasons["running statistics"] = "the model has no batch normalisation"
+    if not climb.epochs:
+        reasons["training"] = "asked for with --epochs"
+    return reasons
+
+
+class Ladder:
+    """Judges one climb."""
+
+    def __init__(self, climb: Climb) -> None:
+        self.reference, self.skips = Reference(climb), skipped(climb)
+
+    def judge(self, name: str, evidence: Mapping[str, Arrays]) -> Rung:
+        """The rung with its rows; `evidence` maps each side to its arrays, and is empty for a rung that is skipped."""
+        if name in self.skips:
+            return Rung(name, reason=self.skips[name], skipped=True)
+        began = time.perf_counter()
+        refusals = {side: text_of(arrays[REFUSED]) for side, arrays in evidence.items() if REFUSED in arrays}
+        if refusals:
+            rows = [
+                Row(f"{side}: {text}", error64=INFINITE, bound64=0.0, remark=text) for side, text in refusals.items()
+            ]
+            return Rung(name, rows)
+        rung = Rung(name, JUDGES[name](evidence, self.reference))
+        if name == "steps":
+            rung.growth = rungs_training.growth(evidence)
+        rung.seconds = time.perf_counter() - began
+        return rung
+
+
+def text_array(text: str) -> np.ndarray:
+    """A sentence as an array, so that it travels with the others."""
+    return np.frombuffer(text.encode("utf8"), np.uint8)
+
+
+def text_of(array: np.ndarray) -> str:
+    """The inverse of `text_array`."""
+    return array.tobytes().decode("utf8")

@@ -1,0 +1,143 @@
+"""The ladder: every system on every rung, on the CPU and on CUDA where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+from dualport.backends.isolate import run_all
+from dualport.common.errors import BadInput, EnvironmentFailed
+from dualport.common.parity.climb import RUNGS, Climb, steps_of
+from dualport.common.parity.tolerances import TOLERANCES
+from dualport.common.parity.verdict import FAIL, PASS, SKIPPED, Verdict
+from ladder_systems import STEPS, SYSTEMS, climb, toy
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
+BOUNDS = {tolerance.bound for tolerance in TOLERANCES.values()}
+
+
+def finds_cuda(framework: str, tell) -> bool:
+    """Whether a framework finds a GPU; asked in a process of its own, for both in one process may clash."""
+    from dualport.backends import load_backend
+
+    try:
+        return load_backend(framework).device.choose_device("cuda") == "cuda"
+    except EnvironmentFailed:
+        return False
+
+
+@cache
+def devices(wanted: str) -> dict[str, str]:
+    """Where each framework runs: on CUDA those that find a GPU."""
+    if wanted == "cpu":
+        return {"torch": "cpu", "paddle": "cpu"}
+    found = {name: run_all({name: (finds_cuda, (name,))})[name][0] for name in ("torch", "paddle")}
+    return {name: "cuda" if there else "cpu" for name, there in found.items()}
+
+
+@cache
+def climbed(system: str, wanted: str) -> Verdict:
+    where = devices(wanted)
+    return climb(SYSTEMS[system], every=True, devices=where, epochs=1, isolate="cuda" in where.values())
+
+
+@pytest.mark.parametrize("wanted", DEVICES)
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_system_on_every_rung(system, rung, wanted):
+    if wanted == "cuda" and "cuda" not in devices("cuda").values():
+        pytest.skip("neither PyTorch nor Paddle finds a CUDA GPU here")
+    found = next(one for one in climbed(system, wanted).rungs if one.name == rung)
+    if rung == "running statistics" and not SYSTEMS[system].model.has_batch_norm():
+        assert (found.status, found.reason) == (SKIPPED, "the model has no batch normalisation")
+        return
+    assert found.status == PASS, found.first
+    assert found.rows
+    judged = [row for row in found.rows if row.bound64 is not None]
+    assert all(row.bound64 in BOUNDS and row.error64 <= row.bound64 for row in judged)
+    assert len(judged) >= len(found.rows) // 2 or rung == "training"
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_float32_is_judged_by_what_rounding_explains(system):
+    """Every activation, gradient and update has a bound of its own, above what is found and not far above."""
+    verdict = climbed(system, "cpu")
+    for name in ("forward", "gradients", "one step", "steps"):
+        rung = next(one for one in verdict.rungs if one.name == name)
+        assert any(row.bound32 is not None and row.error32 for row in rung.rows), name
+        for side in ("torch", "paddle"):
+            assert 0 < rung.share(side) <= 1, (name, side)
+
+
+def test_the_sentence_and_the_json():
+    verdict = climbed("aistudio-vae", "cpu")
+    content = verdict.as_json()
+    assert list(content) == ["recipe", "verdict", "rungs"]
+    assert content["verdict"].startswith("same system; float32 differences are rounding (torch ")
+    assert [rung["name"] for rung in content["rungs"]] == list(RUNGS)
+    for rung in content["rungs"]:
+        assert list(rung) == [
+            "name", "status", "float64_error", "float32_error", "bound", "first_divergence", "seconds",
+        ]  # fmt: skip
+        assert set(rung["float32_error"]) == {"torch", "paddle"}
+        assert rung["status"] in (PASS, SKIPPED)
+        assert rung["first_divergence"] is None
+
+
+def test_the_climb_stops_at_the_first_failure_unless_asked_to_go_on():
+    recipe = SYSTEMS["aistudio-vae"]
+    other = replace(recipe, objective=replace(recipe.objective, beta=2.0))
+    stopped = climb(recipe, 2, other)
+    assert [rung.name for rung in stopped.rungs] == list(RUNGS[:5])
+    assert stopped.failed.first.name == "loss"
+    assert stopped.sentence.startswith("different systems: first at loss (objective: float64 error ")
+    whole = climb(recipe, 2, other, every=True)
+    assert [rung.name for rung in whole.rungs] == list(RUNGS)
+    assert sum(rung.status == FAIL for rung in whole.rungs) > 2
+    assert whole.as_json()["rungs"][4]["first_divergence"] == "loss"
+
+
+def test_going_on_after_another_structure_names_it_everywhere_and_does_not_break():
+    recipe = SYSTEMS["aistudio-vae"]
+    bare = replace(recipe.model.encoder.layers[2], bias=False)
+    layers = (*recipe.model.encoder.layers[:2], bare, *recipe.model.encoder.layers[3:])
+    other = replace(recipe, model=replace(recipe.model, encoder=replace(recipe.model.encoder, layers=layers)))
+    verdict = climb(recipe, 2, other, every=True)
+    assert [rung.name for rung in verdict.rungs] == list(RUNGS)
+    assert verdict.sentence == "different systems: first at encoder.conv2.bias (structure: paddle has none)"
+    assert verdict.text()
+
+
+def test_apart_is_as_together():
+    """Each framework in a process of its own, with arrays through files: the same verdict on the same rungs."""
+    recipe = SYSTEMS["everything"]
+    together, apart = climb(recipe, 2, epochs=1), climb(recipe, 2, epochs=1, isolate=True)
+    assert [rung.status for rung in apart.rungs] == [rung.status for rung in together.rungs]
+    assert [len(rung.rows) for rung in apart.rungs] == [len(rung.rows) for rung in together.rungs]
+    other = replace(recipe, objective=replace(recipe.objective, beta=2.0))
+    assert climb(recipe, 2, other, isolate=True).failed.name == "objective"
+
+
+def test_one_step_leaves_the_steps_out():
+    statuses = {rung.name: rung.status for rung in climb(SYSTEMS["normalised"], 1).rungs}
+    assert statuses["steps"] == SKIPPED
+    assert statuses["resume"] == statuses["running statistics"] == PASS
+
+
+def test_steps_go_on_over_epochs():
+    path = steps_of(SYSTEMS["aistudio-vae-one"], 0, 1)
+    assert [(plan.epoch, step) for (plan, step), _ in zip(path, range(3), strict=False)] == [(0, 0), (1, 0), (2, 0)]
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(0, 0), (1, -1)])
+def test_senseless_lengths_are_refused(steps, epochs):
+    recipe = SYSTEMS["aistudio-vae"]
+    with pytest.raises(BadInput):
+        Climb(recipe, toy(recipe), 0, steps, epochs)
+
+
+def test_steps_default_is_what_the_command_says():
+    from dualport.common.parity.climb import STEPS as DEFAULT
+
+    assert DEFAULT > STEPS
