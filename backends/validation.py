@@ -20,7 +20,7 @@ from .ladder import Climber
 OnRung = Callable[[Rung], None]
 
 
-class _Stop(Exception):  # noqa: N818 - not an error: the climb ends here
+class _Stop(Exception):
     """A rung failed and no further one was asked for."""
 
 

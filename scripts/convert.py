@@ -20,7 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", metavar="NAME", help="what the file belongs to (default: found from its names)")
     parser.add_argument("--part", metavar="PART", help="encoder, decoder or model (default: found)")
     parser.add_argument("--key", metavar="KEY", help="which part of a nested checkpoint, such as model")
-    parser.add_argument("--dtype", metavar="TYPE", help="write float16, bfloat16, float32 or float64 (default: as it is)")
+    parser.add_argument(
+        "--dtype", metavar="TYPE", help="write float16, bfloat16, float32 or float64 (default: as it is)"
+    )
     parser.add_argument(
         "--source-dtype", metavar="TYPE", help="what 16-bit integers in a Paddle file are: bfloat16 or uint16"
     )

@@ -6,7 +6,6 @@ import sys
 import time
 from types import TracebackType
 
-
 LINE_SECONDS = 1.0  # at least, between two lines of one run
 
 

@@ -147,10 +147,9 @@ def _compare(outcome, jobs: dict, folders: dict) -> None:
 
 
 def _print_outcome(outcome) -> None:
+    from dualport.common.report.reproduction import published_rows
     from rich.console import Console
     from rich.table import Table
-
-    from dualport.common.report.reproduction import published_rows
 
     console = Console()
     for backend, history in outcome.history.items():

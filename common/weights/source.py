@@ -11,7 +11,7 @@ FETCH_AGAIN = "save or download it again"
 DO_NOT_LOAD = "do not load it anywhere; ask its author for a plain state dict"
 
 
-class Malformed(Exception):  # noqa: N818 - a cause, turned into BadInput where the file's name is known
+class Malformed(Exception):
     """What is wrong with a file and what to do about it; the file's name is put before it later."""
 
     def __init__(self, cause: str, step: str = FETCH_AGAIN) -> None:
