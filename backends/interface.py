@@ -7,7 +7,7 @@ alike is written here; a backend supplies the abstract methods.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,11 @@ class Session(ABC):
         self._images = self.to_device(images)
         self._labels = None if labels is None or not self.recipe.model.conditional else self.to_device(labels)
 
+    def stream_data(self, rows_of: Callable[[np.ndarray], np.ndarray], labels: np.ndarray | None) -> None:
+        """For a training set too large to be held: `rows_of(indices)` gives its images, batch by batch."""
+        self._images, self._rows_of = None, rows_of
+        self._labels = None if labels is None or not self.recipe.model.conditional else self.to_device(labels)
+
     def epoch(self, plan: EpochPlan, first_step: int = 0) -> Iterator[np.ndarray]:
         """Train on one epoch from `first_step` on, with its order and noise on the device from the start.
 
@@ -119,6 +124,8 @@ class Session(ABC):
         rows = order[start:stop]
         label = None if self._labels is None else self.gather(self._labels, rows)
         masks = {name: self.to_device(mask) for name, mask in plan.masks(step).items()} or None
+        if self._images is None:
+            return self.to_device(self._rows_of(plan.order[start:stop])), label, noise[start:stop], masks
         return self.gather(self._images, rows), label, noise[start:stop], masks
 
     @property

@@ -14,7 +14,7 @@ from ..common.runs.folder import RunFolder
 from ..common.runs.state import restore
 from ..common.spec import Recipe
 from . import load_backend
-from .run import Job, beginning, execute, load_data, open_run
+from .run import Job, beginning, execute, feed, load_data, open_run
 
 Tell = Callable[[dict], None]
 EXCHANGED = 64  # images whose outputs are compared
@@ -39,8 +39,7 @@ def take_first_steps(job: Job, folder: str, tell: Tell) -> tuple[dict[str, np.nd
     session = load_backend(job.backend).Session(recipe, start.weights, job.device)
     restore(session, start)
     built = session.weights()
-    hot = dataset.one_hot(recipe.model.classes) if recipe.model.conditional else None
-    session.load_data(dataset.scaled(*recipe.data.value_range), hot)
+    feed(session, dataset)
     if place.exists():
         return built, replay(session, job.seed, len(dataset), place)
     record(session, job.seed, len(dataset), place)

@@ -23,6 +23,8 @@ from ..common.runs.weights import write_weights
 from ..common.spec import Recipe
 from . import load_backend
 
+HELD_BYTES = 2**31  # of float32 images that a session holds; all of MNIST is a tenth of it, CelebA five times it
+
 
 @dataclass(frozen=True)
 class Job:
@@ -74,6 +76,17 @@ def load_data(
     return dataset
 
 
+def feed(session, dataset: data.Dataset) -> None:
+    """Give a session its training set: whole where it fits, otherwise batch by batch from where it lies."""
+    recipe = session.recipe
+    low, high = recipe.data.value_range
+    hot = dataset.one_hot(recipe.model.classes) if recipe.model.conditional else None
+    if dataset.nbytes_scaled > HELD_BYTES:
+        session.stream_data(lambda rows: dataset.scaled_rows(rows, low, high), hot)
+    else:
+        session.load_data(dataset.scaled(low, high), hot)
+
+
 def beginning(job: Job) -> checkpoints.Checkpoint:
     """Where a new run begins: fresh weights from the seed, or published ones with their optimiser state."""
     if job.start:
@@ -93,7 +106,6 @@ def execute(job: Job, on_event: Callable[[dict], None] = lambda event: None) -> 
     dataset = load_data(recipe, job.source, job.transposed)
     config = run_config(job, dataset)
     start = beginning(job)
-    hot = dataset.one_hot(recipe.model.classes) if recipe.model.conditional else None
     with out_folder(folder):
         _check_resume(job, folder)  # again: until now another process could begin or go on here
         if job.resume:
@@ -103,7 +115,7 @@ def execute(job: Job, on_event: Callable[[dict], None] = lambda event: None) -> 
         config["device"] = session.device
         folder.make()
         folder.write_config(config)
-        session.load_data(dataset.scaled(*recipe.data.value_range), hot)
+        feed(session, dataset)
         canvas = figures.Canvas(recipe, session, dataset, job.seed, [], folder.figures, job.backend)
         if figures.progress_figure(recipe):
             remove_litter(make_folder(folder.progress))

@@ -199,3 +199,34 @@ def test_running_variance_follows_the_recipes_rule(backend):
     expected = 0.9 + 0.1 * second.var(0, ddof=1)  # unbiased
     assert relative_error(after["encoder.bn2.running_var"], expected) <= bound("float64 forward")
     assert after["encoder.bn2.num_batches_tracked"] == 1
+
+
+@pytest.mark.parametrize("backend", NAMES)
+def test_streamed_data_trains_as_held_data(backend):
+    recipe = SYSTEMS["aistudio-cvae"]
+    (images, hot), plan = toy(recipe), plan_epoch(recipe, 1, 0, 160)
+    ends = []
+    for stream_it in (False, True):
+        made = session(backend, recipe)
+        if stream_it:
+            made.stream_data(lambda rows: images[rows], hot)
+        list(made.epoch(plan))
+        ends.append(made.weights())
+    assert all(ends[0][name].tobytes() == ends[1][name].tobytes() for name in ends[0])
+
+
+@pytest.mark.parametrize("backend", NAMES)
+def test_large_data_is_streamed(backend, monkeypatch):
+    from dualport.backends import run
+    from dualport.common import data
+
+    recipe = recipes.recipe("aistudio-cvae", {"width": 2})
+    made = load_backend(backend).Session(recipe, initial_weights(recipe, 1), "cpu")
+    digits = data.load("digits")
+    plan = plan_epoch(recipe, 1, 0, len(digits))
+    run.feed(made, digits)
+    held = made.to_numpy(made.batch(plan, 3)[0])
+    monkeypatch.setattr(run, "HELD_BYTES", 1000)
+    run.feed(made, digits)
+    assert made._images is None
+    assert made.to_numpy(made.batch(plan, 3)[0]).tobytes() == held.tobytes()
