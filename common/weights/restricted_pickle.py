@@ -15,7 +15,7 @@ from typing import Any
 
 from .source import DO_NOT_LOAD, Malformed, Source, quoted
 
-MAX_STEPS = 1_000_000  # opcodes; a checkpoint of 10,000 tensors takes about 300,000
+MAX_STEPS = 600_000  # opcodes; a checkpoint of 10,000 tensors takes about 300,000
 LONG_PAYLOAD = 4096  # bytes; longer ones are kept as arrays, and decoded only if they turn out to be text
 MAX_NAME = 256  # characters of a module's or a function's name
 _PROTOCOLS = (2, 3, 4, 5)

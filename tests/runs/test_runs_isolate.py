@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from dualport.backends.isolate import run_all
+from dualport.backends.isolate import PATIENCE, run_all
 from dualport.common.errors import Diverged, DualportError, EnvironmentFailed, Interrupted
 from dualport.common.runs.loop import stopping
 
@@ -102,7 +102,9 @@ def test_a_stop_waits_until_the_workers_have_saved(tmp_path):
         if len(ready) == 2:
             raise KeyboardInterrupt(signal.SIGTERM)  # as `kill` to this process alone ends in the command line
 
+    began = time.monotonic()
     with pytest.raises(Interrupted, match="the same command goes on with it") as stopped:
         run_all({key: (wait, (str(mark),)) for key, mark in marks.items()}, stop)
     assert stopped.value.exit_code == 143
+    assert time.monotonic() - began < PATIENCE / 2, "the workers were told at once"
     assert [mark.read_text() for mark in marks.values()] == ["saved", "saved"]
