@@ -17,7 +17,11 @@ from ..common.parity.trace import Probe
 from ..common.schedule import EpochPlan
 from ..common.spec import Recipe
 
-__all__ = ["Arrays", "OptimizerState", "Session"]
+__all__ = ["Arrays", "OptimizerState", "Session", "Unsupported"]
+
+
+class Unsupported(Exception):
+    """The framework has no such arithmetic on that device; the message says which."""
 
 
 class Session(ABC):
@@ -27,10 +31,12 @@ class Session(ABC):
         recipe: what to build and how to train it.
         weights: canonical name → array, all of them.
         device: `auto`, `cpu` or `cuda`.
-        dtype: `float32` or `float64`.
+        dtype: `float32` or `float64`; to look at one forward pass also `float16`, `bfloat16`, or `tf32`, which is
+            float32 whose products CUDA may round, until `make_repeatable` forbids it again.
 
     Raises:
         EnvironmentFailed: the device is not there.
+        Unsupported: TF32 where there is none. What the framework raises itself is for `device.refusal` to read.
     """
 
     name: str
@@ -60,7 +66,7 @@ class Session(ABC):
 
     @abstractmethod
     def to_numpy(self, tensor: Any) -> np.ndarray:
-        """The tensor's values as an array of its own."""
+        """The tensor's values as an array of its own; of bfloat16, which NumPy lacks, as float32."""
 
     @abstractmethod
     def gather(self, tensor: Any, rows: Any) -> Any:
@@ -83,8 +89,8 @@ class Session(ABC):
         """One forward and backward pass in training mode, watched. No parameter changes; running statistics do."""
 
     @abstractmethod
-    def inspect(self, image: Any, label: Any, noise: Any) -> Arrays:
-        """Every activation of one forward pass in evaluation mode, by name."""
+    def inspect(self, image: Any, label: Any, noise: Any, masks: dict | None = None, training: bool = False) -> Arrays:
+        """Every activation of one forward pass, by name; in evaluation mode, or as in a training step."""
 
     def stepped(self) -> dict[str, list[str]]:
         """For each optimiser, by name, the parameters that it steps."""

@@ -1,6 +1,7 @@
 """What one framework does on each rung of the ladder: it computes, and gives arrays by name for others to compare.
 
-Every array of float64 is under `float64/`, its float32 counterpart under `float32/`. Nothing here compares the two
+Every array of float64 is under `float64/`, its float32 counterpart under `float32/`, that of a lower precision under
+`lowered/`. Nothing here compares the two
 frameworks: they may run in different processes.
 """
 
@@ -14,13 +15,15 @@ import numpy as np
 
 from ..common.initialisers import initial_weights
 from ..common.optimizer_state import Arrays
-from ..common.parity.climb import CARRIED_ON, RUNGS, Climb, Side, steps_of
+from ..common.parity.climb import CARRIED_ON, LOWERED, RUNGS, Climb, Side, steps_of
+from ..common.parity.ladder import UNSUPPORTED, text_array
 from ..common.parity.trace import under
 from ..common.runs.checkpoint import Position, save
 from ..common.runs.loop import epoch_means
 from ..common.runs.state import capture, restore
 from ..common.schedule import plan_epoch
 from . import load_backend
+from .interface import Unsupported
 from .trajectory import STATE, Trajectory, carry_on, left_states, narrowed
 
 DTYPES = ("float64", "float32")
@@ -45,6 +48,8 @@ class Climber:
 
     def evidence(self, rung: str) -> Arrays:
         """What this side has to show on one rung."""
+        if rung in LOWERED:
+            return self.lowered(LOWERED[rung])
         ways = dict(zip(RUNGS, (
             self.structure, self.data, self.initialisation, self.forward, self.objective, self.gradients,
             self.one_step, self.steps, self.statistics, self.resume, self.training,
@@ -119,6 +124,34 @@ class Climber:
 
     def gradients(self) -> Arrays:
         return self._probed("gradients", "gradient/") | self._probed("flow", "flow/")
+
+    def lowered(self, dtype: str) -> Arrays:
+        """Every activation of the first batch in a lower precision, and in float64; or why this side has none."""
+        device = self.backend.device
+        exact = under("float64", self.probes["float64"].activations)
+        try:
+            session = self.session(dtype)
+            seen = session.inspect(*self._moved_to(session), training=True)
+        except Unsupported as error:
+            return {UNSUPPORTED: text_array(str(error))}
+        except RuntimeError as error:
+            reason = device.refusal(error, dtype)
+            if reason is None:
+                raise
+            return {UNSUPPORTED: text_array(reason)}
+        finally:
+            device.make_repeatable()  # TF32 is off again
+        return exact | under("lowered", seen)
+
+    def _moved_to(self, session) -> tuple:
+        """The first batch, picked in float32: a framework may not even gather in less."""
+        picker = self.fresh["float32"]
+
+        def moved(tensor):
+            return None if tensor is None else session.to_device(picker.to_numpy(tensor))
+
+        *batch, masks = picker.batch(*next(self.path()))
+        return *map(moved, batch), masks and {name: moved(mask) for name, mask in masks.items()}
 
     def _probed(self, which: str, below: str = "") -> Arrays:
         return {

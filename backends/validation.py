@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..common.errors import BadInput, EnvironmentFailed
 from ..common.optimizer_state import Arrays
-from ..common.parity.climb import RUNGS, Climb, Side
+from ..common.parity.climb import Climb, Side
 from ..common.parity.ladder import REFUSED, Ladder, skipped, text_array
 from ..common.parity.trace import read_trace, write_trace
 from ..common.parity.verdict import FAIL, Rung, Verdict
@@ -61,7 +61,7 @@ def validate(
 def _together(sides: tuple[Side, Side], climb: Climb, folder: str, reach: Callable) -> None:
     climbers = {side.backend: Climber(side, climb, folder) for side in sides}
     left_out = skipped(climb)
-    for name in RUNGS:
+    for name in climb.rungs:
         began = time.perf_counter()
         found = {} if name in left_out else {side: gather(climber, name) for side, climber in climbers.items()}
         reach(name, found, time.perf_counter() - began)
@@ -76,9 +76,9 @@ def gather(climber: Climber, name: str) -> Arrays:
 
 
 def _apart(sides: tuple[Side, Side], climb: Climb, folder: str, reach: Callable) -> None:
-    waiting = list(RUNGS)
+    waiting = list(climb.rungs)
     starts: dict[str, str] = {}
-    done: dict[str, dict[str, tuple[str, float]]] = {name: {} for name in RUNGS}
+    done: dict[str, dict[str, tuple[str, float]]] = {name: {} for name in climb.rungs}
 
     def on_event(side: str, event: dict) -> None:
         if "start" in event:
@@ -109,7 +109,7 @@ def climb_alone(side: Side, climb: Climb, folder: str, tell: Callable[[dict], No
         return
     tell({"start": ""})
     left_out = skipped(climb)
-    for place, name in enumerate(RUNGS):
+    for place, name in enumerate(climb.rungs):
         began, path = time.perf_counter(), Path(folder) / f"{side.backend}-{place:02d}.h5"
         if name in left_out:
             tell({"rung": name, "file": "", "seconds": 0.0})

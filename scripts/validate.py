@@ -10,6 +10,7 @@ EXAMPLES = """examples:
   dualport validate aistudio-vae --isolate                            each framework in a process of its own
   dualport validate aistudio-vae --device torch=cuda,paddle=cpu
   dualport validate aistudio-cvae --set learning_rate=1e-3 --epochs 2 --all
+  dualport validate aistudio-vae --device cuda --precision tf32,bfloat16
 
 exit codes: 0 the same system, 1 different systems, 2 bad input, 3 a framework or a device is missing
 """
@@ -34,6 +35,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a size or a setting; may be repeated"
     )
+    parser.add_argument(
+        "--precision", action="append", default=[], metavar="DTYPE",
+        help="one forward pass in tf32 (CUDA only), float16 or bfloat16 as well, against float64; may be repeated, or "
+        "several with commas (default: float32, which is always there)",
+    )  # fmt: skip
     parser.add_argument("--all", action="store_true", help="climb on after a rung that fails")
     parser.add_argument("--report", metavar="DIR", help="write validation.json and report.html there")
 
@@ -42,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     import os
 
     devices = devices_of(arguments.device)
+    precisions = precisions_of(arguments.precision, devices)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # small batches: a second thread costs more than it gives
 
     from dualport.backends import NAMES
@@ -58,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         batch = min(BATCH, recipe.training.batch_size)
     recipe = with_schedule(recipe, None, batch)
     dataset = load_data(recipe, arguments.data, arguments.transposed)
-    climb = Climb(recipe, dataset, arguments.seed, arguments.steps, arguments.epochs)
+    climb = Climb(recipe, dataset, arguments.seed, arguments.steps, arguments.epochs, precisions)
     folder = make_folder(arguments.report) if arguments.report else None
     sides = tuple(Side(name, recipe, devices[name]) for name in NAMES)
     isolate = arguments.isolate or "cuda" in devices.values()
@@ -88,6 +95,21 @@ def devices_of(text: str) -> dict[str, str]:
     return found
 
 
+def precisions_of(texts: list[str], devices: dict[str, str]) -> tuple[str, ...]:
+    """`["tf32,bfloat16", "float16"]` → the precisions, each once.
+
+    Raises:
+        BadInput: an unknown one, or TF32 where nothing runs on CUDA.
+    """
+    from dualport.common.errors import BadInput, choose
+    from dualport.common.parity.climb import PRECISIONS
+
+    wanted = [choose(one.strip(), PRECISIONS, "precision") for text in texts for one in text.split(",")]
+    if "tf32" in wanted and "cuda" not in devices.values():
+        raise BadInput("--precision tf32: TF32 exists on CUDA only")
+    return tuple(dict.fromkeys(wanted)) or PRECISIONS[:1]
+
+
 class Rows:
     """The table of rungs, a line as each is done."""
 
@@ -114,6 +136,8 @@ class Rows:
         if rung.first is not None:
             remark = f": {rung.first.remark}" if rung.first.remark else ""
             self._say(f"{'':<20}[red]first at {rung.first.name}[/]{remark}")
+        if rung.reason:
+            self._say(f"{'':<20}[dim]{rung.reason}[/]")
 
     def _head(self) -> None:
         lost = "".join(f"{side + ' float32':>16}" for side in self.sides)

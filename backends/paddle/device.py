@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 
 import paddle
 
 from ...common.errors import EnvironmentFailed
+from ..interface import Unsupported
 
 paddle.disable_signal_handler()  # a process that is stopped should end quietly, not with Paddle's C++ traceback
 
@@ -30,6 +32,26 @@ def make_repeatable() -> None:
     os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
     if paddle.device.is_compiled_with_cuda():
         paddle.set_flags({"FLAGS_cudnn_deterministic": True, "FLAGS_embedding_deterministic": 1})
+
+
+def allow_tf32(device: str) -> None:
+    """Paddle leaves TF32 to NVIDIA_TF32_OVERRIDE, which CUDA's libraries read once, when a process starts them.
+
+    Raises:
+        Unsupported: always, with the reason.
+    """
+    if device != "cuda":
+        raise Unsupported("TF32 exists on CUDA only")
+    raise Unsupported("TF32 is forbidden by NVIDIA_TF32_OVERRIDE=0, which no process that is under way can change")
+
+
+def refusal(error: RuntimeError, dtype: str) -> str | None:
+    """Why Paddle refuses a precision; None of an error that means something else.
+
+    Paddle puts a C++ traceback around what it has to say.
+    """
+    found = re.search(r"kernel with key \((\w+),.*of kernel `(\w+)` is not registered", str(error))
+    return f"Paddle has no {found[2]} in {dtype} on {found[1]}" if found else None
 
 
 def version() -> str:

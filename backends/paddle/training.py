@@ -7,10 +7,11 @@ import paddle
 
 from ...common.parity.trace import Probe
 from ...common.spec import Recipe
+from .. import interface
 from ..forward import Observer, objective_terms, unseen
-from ..interface import Arrays, OptimizerState, Session
-from .device import choose_device, make_repeatable
-from .layers import reconstruction_error
+from ..interface import Arrays, OptimizerState
+from .device import allow_tf32, choose_device, make_repeatable
+from .layers import RuledBatchNorm, reconstruction_error
 from .model import Model
 from .state import (
     canonical_names,
@@ -26,20 +27,33 @@ from .state import (
 from .tracing import Watch
 
 
-class PaddleSession(Session):
-    """See `Session`."""
+class Session(interface.Session):
+    """See `interface.Session`."""
 
     name = "paddle"
 
     def __init__(self, recipe: Recipe, weights: Arrays, device: str = "auto", dtype: str = "float32") -> None:
         make_repeatable()
         self.recipe, self.device, self.dtype = recipe, choose_device(device), dtype
-        self.model = Model(recipe.model).to(dtype=dtype)
+        if dtype == "tf32":
+            allow_tf32(self.device)
+        self.model = Model(recipe.model)
+        if dtype == "float64":  # before the weights, which may have all its digits
+            self.model.to(dtype=dtype)
         load_arrays(self.model, weights)
+        if dtype not in ("float32", "float64"):
+            self._narrow()
         self._transposed = {name for name, transposed in canonical_names(self.model).values() if transposed}
         named, wanted = named_parameters(self.model), recipe.training.optimizers
         self._groups = {one.name: {name: named[name] for name in recipe.optimizer_parameters(one)} for one in wanted}
         self.optimizers = {one.name: make_optimizer(one, self._groups[one.name]) for one in wanted}
+
+    def _narrow(self) -> None:
+        """Convert the weights; but batch normalisation takes its own in float32 whatever its input is."""
+        self.model.to(dtype=self.dtype)
+        for layer in self.model.sublayers():
+            if isinstance(layer, RuledBatchNorm):
+                layer.to(dtype="float32")
 
     def weights(self) -> Arrays:
         return weight_arrays(self.model)
@@ -61,7 +75,7 @@ class PaddleSession(Session):
         return tensor.astype(self.dtype) if tensor.is_floating_point() else tensor
 
     def to_numpy(self, tensor: paddle.Tensor) -> np.ndarray:
-        return to_array(tensor)
+        return to_array(tensor.astype("float32") if tensor.dtype == paddle.bfloat16 else tensor)
 
     def gather(self, tensor: paddle.Tensor, rows: paddle.Tensor) -> paddle.Tensor:
         return paddle.gather(tensor, rows)
@@ -93,12 +107,12 @@ class PaddleSession(Session):
         named = {name: tensor for group in self._groups.values() for name, tensor in group.items()}
         return watch.probe(terms, named, self._transposed)
 
-    def inspect(self, image, label, noise) -> Arrays:
-        self.model.eval()
+    def inspect(self, image, label, noise, masks=None, training=False) -> Arrays:
+        (self.model.train if training else self.model.eval)()
         watch = Watch()
         with paddle.no_grad():
-            self.model(image, label, noise, None, watch)
-        return watch.activations()
+            self.model(image, label, noise, masks, watch)
+        return {name: self.to_numpy(tensor) for name, tensor in watch.tensors.items()}
 
     def infer(self, part: str, inputs, label) -> tuple:
         self.model.eval()

@@ -1,6 +1,6 @@
 """The spec realised in PyTorch. File by file and function by function the twin of `backends/paddle`."""
 
 from .model import Model, Net, build, outputs_of_state
-from .training import TorchSession as Session
+from .training import Session
 
 __all__ = ["Model", "Net", "Session", "build", "outputs_of_state"]

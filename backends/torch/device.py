@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from ...common.errors import EnvironmentFailed
+from ..interface import Unsupported
+
+AMPERE = (8, 0)  # the first compute capability with TF32
+LACKING = ("not implemented for", "could not create a primitive")  # in errors of what is not there
 
 
 def choose_device(wanted: str) -> str:
@@ -25,6 +31,28 @@ def make_repeatable() -> None:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
+
+
+def allow_tf32(device: str) -> None:
+    """Let CUDA round the operands of float32 products to TF32, until `make_repeatable`.
+
+    Raises:
+        Unsupported: nothing would be rounded, and float32 would pass for TF32.
+    """
+    if device != "cuda":
+        raise Unsupported("TF32 exists on CUDA only")
+    if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":
+        raise Unsupported("NVIDIA_TF32_OVERRIDE=0 forbids TF32 in this process")
+    if torch.cuda.get_device_capability() < AMPERE:
+        raise Unsupported("this GPU has no TF32")
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+
+
+def refusal(error: RuntimeError, dtype: str) -> str | None:
+    """Why PyTorch refuses a precision; None of an error that means something else."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"PyTorch has no {dtype} here: {lines[0]}" if any(sign in lines[0] for sign in LACKING) else None
 
 
 def version() -> str:

@@ -7,9 +7,10 @@ import torch
 
 from ...common.parity.trace import Probe
 from ...common.spec import Recipe
+from .. import interface
 from ..forward import Observer, objective_terms, unseen
-from ..interface import Arrays, OptimizerState, Session
-from .device import choose_device, make_repeatable
+from ..interface import Arrays, OptimizerState
+from .device import allow_tf32, choose_device, make_repeatable
 from .layers import reconstruction_error
 from .model import Model
 from .state import (
@@ -25,15 +26,17 @@ from .state import (
 from .tracing import Watch
 
 
-class TorchSession(Session):
-    """See `Session`."""
+class Session(interface.Session):
+    """See `interface.Session`."""
 
     name = "torch"
 
     def __init__(self, recipe: Recipe, weights: Arrays, device: str = "auto", dtype: str = "float32") -> None:
         make_repeatable()
         self.recipe, self.device, self.dtype = recipe, choose_device(device), dtype
-        self._float = getattr(torch, dtype)
+        if dtype == "tf32":
+            allow_tf32(self.device)
+        self._float = torch.float32 if dtype == "tf32" else getattr(torch, dtype)
         self.model = Model(recipe.model).to(self.device, self._float)
         if self.device == "cpu" and dtype == "float32":
             self.model.to(memory_format=torch.channels_last)  # a fifth faster on CPU; the names and shapes stay
@@ -60,7 +63,7 @@ class TorchSession(Session):
         return tensor.to(self._float) if tensor.is_floating_point() else tensor
 
     def to_numpy(self, tensor: torch.Tensor) -> np.ndarray:
-        return to_array(tensor)
+        return to_array(tensor.float() if tensor.dtype == torch.bfloat16 else tensor)
 
     def gather(self, tensor: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         return tensor.index_select(0, rows)
@@ -92,12 +95,12 @@ class TorchSession(Session):
         named = {name: tensor for group in self._groups.values() for name, tensor in group.items()}
         return watch.probe(terms, named)
 
-    def inspect(self, image, label, noise) -> Arrays:
-        self.model.eval()
+    def inspect(self, image, label, noise, masks=None, training=False) -> Arrays:
+        self.model.train(training)
         watch = Watch()
         with torch.no_grad():
-            self.model(image, label, noise, None, watch)
-        return watch.activations()
+            self.model(image, label, noise, masks, watch)
+        return {name: self.to_numpy(tensor) for name, tensor in watch.tensors.items()}
 
     def infer(self, part: str, inputs, label) -> tuple:
         self.model.eval()

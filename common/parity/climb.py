@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..data import Dataset
-from ..errors import BadInput
+from ..errors import BadInput, choose
 from ..schedule import EpochPlan, plan_epoch
 from ..spec import Recipe
 
@@ -23,6 +23,8 @@ RUNGS = (
     "resume",
     "training",
 )
+PRECISIONS = ("float32", "tf32", "float16", "bfloat16")  # float32 is on every rung that computes
+LOWERED = {f"forward, {dtype}": dtype for dtype in PRECISIONS[1:]}  # rungs after all others, where they are asked for
 STEPS = 20
 CARRIED_ON = 3  # steps taken after a hand-over
 MOST_IMAGES = 4096  # beyond it, only training looks at more
@@ -42,7 +44,10 @@ class Climb:
     """What both sides are given.
 
     `recipe` is the one that the witness computes. `epochs` = 0 leaves training out. The first `steps` steps are
-    compared, one by one.
+    compared, one by one. `precisions`: those of `PRECISIONS` in which the first batch goes forward as well.
+
+    Raises:
+        BadInput: no step, a negative number of epochs, or an unknown precision.
     """
 
     recipe: Recipe
@@ -50,12 +55,21 @@ class Climb:
     seed: int = 0
     steps: int = STEPS
     epochs: int = 0
+    precisions: tuple[str, ...] = PRECISIONS[:1]
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise BadInput(f"steps must be at least 1, but is {self.steps}")
         if self.epochs < 0:
             raise BadInput(f"epochs must be at least 0, but is {self.epochs}")
+
+        for one in self.precisions:
+            choose(one, PRECISIONS, "precision")
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """Names of all rungs in their order: the mathematics before what each lower precision loses."""
+        return RUNGS + tuple(name for name, dtype in LOWERED.items() if dtype in self.precisions)
 
     def some(self) -> Dataset:
         """The images of every rung but training: all of them, or the first few thousand and a partial batch."""

@@ -21,7 +21,8 @@ class Row:
 
     Errors are ‖a − b‖ / max(‖b‖, scale). `error64` is the largest between any two of the sides and the witness;
     `error32` is that of each side's float32 against its own float64, `ulp` the same in units of the last place, and
-    `worst` its worst element. A bound of None: shown, not judged. `remark` says who differs, or what is missing.
+    `worst` its worst element; on the rung of a lower precision they are of that one, not of float32. A bound of None:
+    shown, not judged. `remark` says who differs, or what is missing.
     """
 
     name: str
@@ -71,12 +72,13 @@ def arrays_row(
     single: Mapping[str, np.ndarray | None] | None = None,
     bound32: float | None = None,
     scale: float = 0.0,
+    dtype: str = "float32",
 ) -> Row:
     """The row of one name.
 
     Args:
         exact: who → its float64 array, None where it has none; the witness, where it says something, among them.
-        single: side → its float32 array.
+        single: side → its array in `dtype`.
         scale: as a root mean square, what an error is judged against where the true values are smaller.
     """
     row = Row(name, bound64=bound64, bound32=bound32)
@@ -91,7 +93,7 @@ def arrays_row(
         own = exact.get(side)
         row.error32[side] = relative_to(array, own, scale)
         if array is not None and own is not None and np.shape(array) == np.shape(own):
-            row.ulp[side] = ulps(array, own)
+            row.ulp[side] = ulps(array, own, dtype)
             row.worst[side] = _worst(array, own)
     return row
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from ..optimizer_state import Arrays
 from . import rungs, rungs_training
-from .climb import RUNGS, Climb
+from .climb import LOWERED, RUNGS, Climb
 from .compare import INFINITE, Row
 from .reference import Reference
 from .verdict import Rung
 
 REFUSED = "refused"  # the key under which a side says why it could not go on
+UNSUPPORTED = "unsupported"  # the same of a precision that a side does not have: no fault, and no pass either
 JUDGES: Mapping[str, Callable[[Mapping[str, Arrays], Reference], list[Row]]] = dict(
     zip(
         RUNGS,
@@ -65,11 +66,21 @@ class Ladder:
                 Row(f"{side}: {text}", error64=INFINITE, bound64=0.0, remark=text) for side, text in refusals.items()
             ]
             return Rung(name, rows)
-        rung = Rung(name, JUDGES[name](evidence, self.reference))
+        rung = self._lowered(name, evidence) if name in LOWERED else Rung(name, JUDGES[name](evidence, self.reference))
         if name == "steps":
             rung.growth = rungs_training.growth(evidence)
         rung.seconds = time.perf_counter() - began
         return rung
+
+    def _lowered(self, name: str, evidence: Mapping[str, Arrays]) -> Rung:
+        """A lower precision; skipped where neither side has it, and with the reason where one has not."""
+        dtype = LOWERED[name]
+        lacking = {side: text_of(arrays[UNSUPPORTED]) for side, arrays in evidence.items() if UNSUPPORTED in arrays}
+        reasons = dict.fromkeys(lacking.values())  # one that both give is told once
+        reason = "; ".join(f"{' and '.join(s for s in lacking if lacking[s] == why)}: {why}" for why in reasons)
+        able = {side: arrays for side, arrays in evidence.items() if side not in lacking}
+        rows = rungs.lowered(able, self.reference, dtype) if able else []
+        return Rung(name, rows, reason=reason, skipped=not able, dtype=dtype)
 
 
 def text_array(text: str) -> np.ndarray:

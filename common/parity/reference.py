@@ -53,6 +53,10 @@ class Reference:
     def forward_bounds(self) -> dict[str, float]:
         return rounding.forward_bounds(self.recipe, self.weights, *self.first)
 
+    def lowered_bounds(self, dtype: str) -> dict[str, float]:
+        """What rounding explains in each activation in `dtype`: tf32, float16 or bfloat16."""
+        return rounding.forward_bounds(self.recipe, self.weights, *self.first, dtype=dtype)
+
     @cached_property
     def objective(self) -> dict[str, float]:
         heads, decoded = outputs(self.recipe, self.activations)

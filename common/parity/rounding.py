@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import BadInput
 from ..spec import Activation, Optimizer, Recipe
 from .rounding_arithmetic import SAFETY, Following
-from .rounding_numbers import Precision, Rounded, exact
+from .rounding_numbers import Precision, Rounded, given
 from .rounding_objective import objective_terms
 from .witness_walk import Arrays, activation_name, outputs, walk
 
@@ -36,13 +36,13 @@ def unit_roundoff(dtype: str) -> float:
 def precision(dtype: str) -> Precision:
     """Which roundings a forward pass in `dtype` makes.
 
-    TF32 rounds the operands of products only; float16 and bfloat16 also what is stored. All three accumulate in
-    float32, as tensor cores do.
+    TF32 rounds the operands of products only; float16 and bfloat16 what is given and what is stored, so that operands
+    need no further rounding. All three accumulate in float32, as tensor cores do.
     """
     u, single = unit_roundoff(dtype), ROUNDOFF["float32"]
     if dtype in ("float64", "float32"):
         return Precision(0.0, u, u)
-    return Precision(u, single, single if dtype == "tf32" else u)
+    return Precision(u, single, single) if dtype == "tf32" else Precision(0.0, single, u, given=u)
 
 
 def ulps(measured: np.ndarray, exact64: np.ndarray, dtype: str = "float32") -> float:
@@ -178,7 +178,7 @@ def gradient_budgets(
     """  # fmt: skip
     kinks = None if measured is None else [measured[name] for name in _kinks(recipe)]
     following = Following(precision(dtype), kinks)
-    held = {name: exact(array) for name, array in weights.items()}
+    held = {name: given(array, following.precision) for name, array in weights.items()}
     seen = walk(following, recipe, held, image, label, noise, masks)
     heads, decoded = outputs(recipe, seen)
     terms = objective_terms(recipe, following.precision, heads, decoded, np.asarray(image, np.float64))

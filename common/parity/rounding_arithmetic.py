@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..spec import Activation, BatchNorm, Latent, Layer
-from .rounding_numbers import Precision, Rounded, exact, plain_sum, product_sum
+from .rounding_numbers import Precision, Rounded, given, plain_sum, product_sum
 from .witness_layers import but_channels, per_channel, product_map
 from .witness_walk import activation
 
@@ -43,7 +43,7 @@ class Following:
                 number.send()
 
     def constant(self, array) -> Rounded:
-        return array if isinstance(array, Rounded) else exact(array)
+        return array if isinstance(array, Rounded) else given(array, self.precision)
 
     def weigh(self, layer: Layer, weight: Rounded, bias: Rounded | None, x: Rounded) -> Rounded:
         products = product_map(layer, x.shape)
@@ -142,14 +142,15 @@ class Following:
         return self._note(value, slope**2 * x.variance + self.once * value**2 * (low != 0), send)
 
     def scale(self, x: Rounded, factor) -> Rounded:
-        factor = np.asarray(factor, np.float64).reshape(x.shape)
+        held = given(np.reshape(factor, x.shape), self.precision)
+        factor = held.value
         value = x.value * factor
 
         def send(y: Rounded) -> None:
             own = self.once * (factor * y.gradient) ** 2
             x.receive(factor * y.gradient, factor**2 * y.gradient_variance + own)
 
-        return self._note(value, factor**2 * x.variance + self.once * value**2, send)
+        return self._note(value, factor**2 * x.variance + held.variance * x.value**2 + self.once * value**2, send)
 
     def reshape(self, x: Rounded, shape) -> Rounded:
         def send(y: Rounded) -> None:
@@ -170,9 +171,10 @@ class Following:
 
     def sample(self, latent: Latent, mean: Rounded, spread: Rounded, noise) -> Rounded:
         rate = 0.5 if latent.spread == "logvar" else 1.0
-        drawn = np.asarray(noise, np.float64).reshape(mean.shape) * np.exp(rate * spread.value)
+        held, sigma = given(np.reshape(noise, mean.shape), self.precision), np.exp(rate * spread.value)
+        drawn = held.value * sigma
         value = mean.value + drawn
-        own = (ELEMENTARY**2 + 1) * self.once * drawn**2
+        own = (ELEMENTARY**2 + 1) * self.once * drawn**2 + held.variance * sigma**2
         variance = mean.variance + (rate * drawn) ** 2 * spread.variance + own + self.once * value**2
 
         def send(y: Rounded) -> None:

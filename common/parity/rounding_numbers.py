@@ -20,11 +20,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Precision:
-    """Unit roundoffs: of the operands of products, of accumulation, and of what is stored between layers."""
+    """Unit roundoffs: of the operands of products, of accumulation, of what is stored between layers, and of what the
+    pass is given: images, noise, masks and weights. 0 where nothing is rounded."""
 
     operand: float
     accumulate: float
     store: float
+    given: float = 0.0
 
 
 @dataclass(eq=False)
@@ -62,6 +64,20 @@ def exact(array: np.ndarray) -> Rounded:
     """A number without error: what both sides of a comparison are given."""
     value = np.asarray(array, np.float64)
     return Rounded(value, np.zeros_like(value))
+
+
+def given(array: np.ndarray, precision: Precision) -> Rounded:
+    """What a pass is given: exact, or rounded to nearest on its way in. That error is known, and is its deviation."""
+    number = exact(array)
+    if precision.given:
+        number.variance = (_nearest(number.value, precision.given) - number.value) ** 2
+    return number
+
+
+def _nearest(values: np.ndarray, roundoff: float) -> np.ndarray:
+    """Values with as many binary digits as the unit roundoff 2^−p says."""
+    fraction, exponent = np.frexp(values)
+    return np.ldexp(np.rint(fraction / roundoff) * roundoff, exponent)
 
 
 Sum = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -103,6 +103,19 @@ def activation_rows(exact: Evidence, single: Evidence, witness: Arrays, bounds: 
     return rows
 
 
+def lowered(evidence: Evidence, reference: Reference, dtype: str) -> list[Row]:
+    """Every activation of the first batch in `dtype` against the same side's float64, whose mathematics is not judged
+    again. Only sides that have such an arithmetic are in the evidence."""
+    exact, low, bounds = parts(evidence, "float64"), parts(evidence, "lowered"), reference.lowered_bounds(dtype)
+    rows = []
+    for name in names_of(*exact.values()):
+        who = {side: arrays.get(name) for side, arrays in exact.items()}
+        narrow = {side: arrays.get(name) for side, arrays in low.items()}
+        rows.append(arrays_row(name, who, None, narrow, bounds.get(name), dtype=dtype))
+        rows[-1].error64 = None
+    return rows
+
+
 def objective(evidence: Evidence, reference: Reference) -> list[Row]:
     """The loss, the sums of its terms, and the number that the write-up prints."""
     exact, single = parts(evidence, "float64"), parts(evidence, "float32")

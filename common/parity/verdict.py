@@ -15,7 +15,8 @@ PASS, FAIL, SKIPPED = "pass", "fail", "skipped"
 
 @dataclass
 class Rung:
-    """One rung. `reason` says why it was skipped, or what its figures do not show."""
+    """One rung. `reason` says why it was skipped, or what its figures do not show; `dtype` is what its rows' float32
+    figures are of."""
 
     name: str
     rows: list[Row] = field(default_factory=list)
@@ -23,6 +24,7 @@ class Rung:
     reason: str = ""
     skipped: bool = False
     growth: dict[str, list[float]] = field(default_factory=dict)
+    dtype: str = "float32"
 
     @property
     def status(self) -> str:
@@ -56,7 +58,7 @@ class Rung:
         return _worst(row.error32.get(side) for row in self.rows)
 
     def share(self, side: str) -> float | None:
-        """The largest error in float32 as a share of what rounding explains."""
+        """The largest error in the rung's dtype as a share of what rounding explains."""
         return _worst(
             row.error32[side] / row.bound32 if row.bound32 else (0.0 if row.error32[side] == 0 else math.inf)
             for row in self.rows
@@ -67,6 +69,9 @@ class Rung:
         return _worst(row.ulp.get(side) for row in self.rows)
 
     def as_json(self, sides: Sequence[str]) -> dict[str, Any]:
+        """One shape for all. In a lower precision `float32_error` and `bound` are of its `dtype`, which is then told,
+        as is the `reason` where a side is null."""
+        more = {} if self.dtype == "float32" else {"dtype": self.dtype, "reason": self.reason}
         return {
             "name": self.name,
             "status": self.status,
@@ -75,6 +80,7 @@ class Rung:
             "bound": number(self.bound),
             "first_divergence": None if self.first is None or self.skipped else self.first.name,
             "seconds": round(self.seconds, 3),
+            **more,
         }
 
 
@@ -99,8 +105,11 @@ class Verdict:
         """What a user wants to know, in one line."""
         if self.failed is None:
             forward = next((rung for rung in self.rungs if rung.name == "forward" and not rung.skipped), None)
-            lost = [f"{side} {forward.ulp(side):.1f} ulp" for side in self.sides] if forward else []
-            return f"same system; float32 differences are rounding ({', '.join(lost)})"
+            lower = [rung for rung in self.rungs if rung.dtype != "float32"]
+            lost = [f"{rung.dtype} differences {self._lost(rung)}" for rung in lower]
+            if forward:
+                lost.insert(0, f"float32 differences {self._lost(forward)}")
+            return "; ".join(["same system", *lost])
         first, rung = self.failed.first, self.failed
         if not first.same:
             found = f"{rung.name}: float64 error {short(first.error64)}" if first.bound64 else f"{rung.name}: not equal"
@@ -111,9 +120,16 @@ class Verdict:
             return f"different systems: first at {first.name} ({found})"
         side, error = max(first.error32.items(), key=lambda item: (math.isnan(item[1]), item[1]))
         return (
-            f"different precision: first at {first.name} ({rung.name}: float32 error of {side} {short(error)}, "
+            f"different precision: first at {first.name} ({rung.name}: {rung.dtype} error of {side} {short(error)}, "
             f"rounding explains {short(first.bound32)})"
         )
+
+    def _lost(self, rung: Rung) -> str:
+        if rung.skipped:
+            return "not measured: neither has it"
+        found = {side: rung.ulp(side) for side in self.sides}
+        each = [f"{side} not supported" if ulp is None else f"{side} {ulp:.1f} ulp" for side, ulp in found.items()]
+        return f"are rounding ({', '.join(each)})"
 
     def as_json(self) -> dict[str, Any]:
         """`validation.json`."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import plotting
+from ..parity.climb import LOWERED
 from ..parity.compare import Row
 from ..parity.tolerances import TOLERANCES
 from ..parity.verdict import FAIL, Rung, Verdict, short
@@ -26,6 +27,10 @@ ABOUT = {
     "running statistics": "Running means and variances, and every intermediate value in evaluation, which uses them.",
     "resume": "Going on from the own checkpoint and from the other framework's, against going on without a break.",
     "training": "Means of whole epochs in float32, each framework going its own way.",
+}
+ABOUT |= {
+    name: f"Every intermediate value of the first batch in {dtype}, against the same framework's float64."
+    for name, dtype in LOWERED.items()
 }
 LAYERED = {"forward": "forward", "gradients": "backward", "running statistics": "evaluation"}
 HOW = (
@@ -76,6 +81,8 @@ def _overview(verdict: Verdict) -> Table:
     ]
     marks = [None if rung.skipped else rung.status != FAIL for rung in verdict.rungs]
     note = f"ratio: the float32 error of {sides[-1]} over that of {sides[0]}. Each column shows its worst value."
+    if any(rung.name in LOWERED for rung in verdict.rungs):
+        note += " A rung named after another precision has that precision's errors instead of float32's."
     return Table(header, rows, marks, note)
 
 
@@ -85,12 +92,14 @@ def _section(rung: Rung, verdict: Verdict, folder: Path) -> Section:
     blocks = []
     if rung.first is not None:
         blocks.append(Text(f"The first divergence is at {rung.first.name}. {rung.first.remark}"))
+    if rung.reason:
+        blocks.append(Text(f"Not measured: {rung.reason}."))
     blocks += _plots(rung, verdict, folder)
     if all(row.ok and row.error64 == 0 and not row.error32 for row in rung.rows):
         return Section(rung.name, f"{ABOUT[rung.name]}\n\n{len(rung.rows)} compared: all are equal.", ok=True)
     rows = _most_telling(rung.rows)
     note = f"The {len(rows)} of {len(rung.rows)} rows that come nearest to their bounds." if rows != rung.rows else ""
-    blocks.append(_table(rows, verdict.sides, note))
+    blocks.append(_table(rows, verdict.sides, note, rung.dtype))
     bounds = {row.bound64 for row in rung.rows if row.bound64}
     reasons = {t.why for name, t in TOLERANCES.items() if t.bound in bounds and name.startswith("float64")}
     text = ABOUT[rung.name] + "".join(f"\n\nThe bound of the mathematics: {why}." for why in sorted(reasons))
@@ -113,14 +122,14 @@ def _nearness(row: Row) -> float:
     return max(shares, default=0.0)
 
 
-def _table(rows: Sequence[Row], sides: Sequence[str], note: str) -> Table:
+def _table(rows: Sequence[Row], sides: Sequence[str], note: str, dtype: str) -> Table:
     header, cells = ["", "float64 error", "bound"], []
     lossy = any(row.error32 for row in rows)
     placed = any(row.worst for row in rows)
     if lossy:
-        header += [*(f"{side} float32" for side in sides), "rounding explains"]
+        header += [*(f"{side} {dtype}" for side in sides), "rounding explains"]
     if placed:
-        header += [*(f"{side} ulp" for side in sides), *(f"{side}: worst element, exact as float32" for side in sides)]
+        header += [*(f"{side} ulp" for side in sides), *(f"{side}: worst element, exact as {dtype}" for side in sides)]
     for row in rows:
         line = [row.name, _figure(row.error64), "not judged" if row.bound64 is None else _figure(row.bound64)]
         if lossy:

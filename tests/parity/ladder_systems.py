@@ -92,6 +92,14 @@ def small(name: str, **more) -> Recipe:
     return recipes.recipe(name, {"width": 4, "image": 8, "batch_size": 8} | more)
 
 
+def small_torch_recipes() -> dict[str, Recipe]:
+    """Every recipe that was published in PyTorch, in sizes of a few numbers."""
+    mlps = [name for name in recipes.names() if not name.startswith("aistudio") and name != "face-vae"]
+    sizes = {"latent": 3, "hidden": 16, "image": 8, "batch_size": 8}
+    face = recipes.recipe("face-vae", {"latent": 4, "width": 2, "image": 32, "batch_size": 8})
+    return {name: recipes.recipe(name, sizes) for name in mlps} | {"face-vae": face}
+
+
 SYSTEMS = {
     "aistudio-vae": small("aistudio-vae"),
     "aistudio-cvae": small("aistudio-cvae"),
@@ -103,6 +111,7 @@ SYSTEMS = {
     ),
     "colour, clipped": small("aistudio-cvae", width=2, channels=3, clip_norm=0.5),
     "normalised": normalised(),
+    **small_torch_recipes(),
 }
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 from dualport.backends.isolate import run_all
+from dualport.backends.ladder import Climber
+from dualport.backends.validation import validate
 from dualport.common.errors import BadInput, EnvironmentFailed
-from dualport.common.parity.climb import RUNGS, Climb, steps_of
-from dualport.common.parity.tolerances import TOLERANCES
+from dualport.common.parity.climb import LOWERED, RUNGS, Climb, Side, steps_of
+from dualport.common.parity.tolerances import TOLERANCES, bound
 from dualport.common.parity.verdict import FAIL, PASS, SKIPPED, Verdict
 from ladder_systems import STEPS, SYSTEMS, climb, toy
 
@@ -141,3 +144,131 @@ def test_steps_default_is_what_the_command_says():
     from dualport.common.parity.climb import STEPS as DEFAULT
 
     assert DEFAULT > STEPS
+
+
+def lowered(system: str, *precisions: str, where: dict[str, str] | None = None) -> dict:
+    """The rungs of lower precisions of a climb of one step, by dtype."""
+    recipe, where = SYSTEMS[system], where or devices("cpu")
+    sides = tuple(Side(name, recipe, where[name]) for name in ("torch", "paddle"))
+    climb = Climb(recipe, toy(recipe), 1, 1, precisions=precisions)
+    verdict = validate(sides, climb, isolate="cuda" in where.values(), every=True)
+    assert [rung.name for rung in verdict.rungs] == [*RUNGS, *(f"forward, {dtype}" for dtype in precisions)]
+    return {LOWERED[rung.name]: (rung, verdict) for rung in verdict.rungs if rung.name in LOWERED}
+
+
+def as_rounding_explains(rung, side: str) -> None:
+    """Judged on every row, with room to the bound, and not by a bound that explains anything."""
+    assert all(row.bound32 is not None and side in row.error32 for row in rung.rows)
+    assert bound("rounding, used at least") <= rung.share(side) <= bound("rounding, used at most")
+    assert rung.ulp(side) > 0
+    assert any(row.worst[side] for row in rung.rows)
+
+
+@pytest.mark.parametrize("system", ["aistudio-cvae", "everything"])
+def test_bfloat16_is_judged_where_a_framework_has_it_and_its_lack_is_told(system):
+    rung, verdict = lowered(system, "bfloat16")["bfloat16"]
+    assert rung.status == PASS, rung.first
+    as_rounding_explains(rung, "torch")
+    if rung.float32_error("paddle") is not None:
+        as_rounding_explains(rung, "paddle")  # a Paddle that has learnt it
+        return
+    assert rung.reason.startswith("paddle: Paddle has no ")
+    assert "in bfloat16 on CPU" in rung.reason
+    entry = verdict.as_json()["rungs"][-1]
+    assert (entry["status"], entry["dtype"], entry["reason"]) == (PASS, "bfloat16", rung.reason)
+    assert entry["float32_error"] == {"torch": rung.float32_error("torch"), "paddle": None}
+    assert "; bfloat16 differences are rounding (torch " in verdict.sentence
+    assert verdict.sentence.endswith("paddle not supported)")
+
+
+def keep_bits(array: np.ndarray, bits: int) -> np.ndarray:
+    fraction, exponent = np.frexp(array)
+    return np.ldexp(np.rint(np.ldexp(fraction, bits)), exponent - bits)
+
+
+def with_coarse_weights(monkeypatch, bits: int) -> tuple:
+    """The rung and verdict of bfloat16, which has 8 bits, where the weights have fewer."""
+    honest = Climber.session
+
+    def coarse(self, dtype, weights=None):
+        if dtype == "bfloat16":
+            weights = {name: keep_bits(array, bits) if array.ndim else array for name, array in self.initial.items()}
+        return honest(self, dtype, weights)
+
+    monkeypatch.setattr(Climber, "session", coarse)
+    return lowered("aistudio-vae", "bfloat16")["bfloat16"]
+
+
+def test_more_rounding_than_bfloat16_has_is_flagged_where_it_begins(monkeypatch):
+    rung, verdict = with_coarse_weights(monkeypatch, 3)
+    assert rung.status == FAIL
+    assert rung.first.name == "encoder.conv1"
+    assert verdict.failed is rung
+    assert verdict.sentence.startswith("different precision: first at encoder.conv1 (forward, bfloat16: bfloat16 error")
+
+
+def test_a_little_more_rounding_is_within_the_safety_of_the_bound_but_shows(monkeypatch):
+    """What the verdict cannot find: three bits of the weights lost. The share of the bound does show them."""
+    rung, _ = with_coarse_weights(monkeypatch, 5)
+    assert rung.status == PASS
+    assert rung.share("torch") > bound("rounding, used at most")
+
+
+def test_a_precision_that_neither_has_is_skipped_and_other_errors_are_not_taken_for_that(monkeypatch):
+    from dualport.backends.paddle.device import refusal as of_paddle
+    from dualport.backends.torch.device import refusal as of_torch
+    from dualport.backends.torch.training import TorchSession
+
+    rung, verdict = lowered("aistudio-vae", "tf32")["tf32"]
+    assert (rung.status, rung.reason) == (SKIPPED, "torch and paddle: TF32 exists on CUDA only")
+    assert verdict.sentence.endswith("; tf32 differences not measured: neither has it")
+    assert of_torch(RuntimeError("\"slow_conv2d_cpu\" not implemented for 'Half'"), "float16")
+    for error in (RuntimeError("CUDA out of memory"), RuntimeError()):
+        assert of_torch(error, "float16") is of_paddle(error, "float16") is None
+
+    def broken(*_, **__):
+        raise RuntimeError("out of memory")
+
+    recipe = SYSTEMS["aistudio-vae"]
+    climber = Climber(Side("torch", recipe), Climb(recipe, toy(recipe)), ".")
+    monkeypatch.setattr(TorchSession, "inspect", broken)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        climber.lowered("bfloat16")
+
+
+def test_tf32_is_allowed_only_while_it_is_asked_for(monkeypatch):
+    import torch
+    from dualport.backends.interface import Unsupported
+    from dualport.backends.torch import device
+
+    switches = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 0))
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    with pytest.raises(Unsupported, match="forbids"):
+        device.allow_tf32("cuda")
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE")
+    device.allow_tf32("cuda")
+    assert all(switch.allow_tf32 for switch in switches)
+    device.make_repeatable()
+    assert not any(switch.allow_tf32 for switch in switches)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
+    with pytest.raises(Unsupported, match="no TF32"):
+        device.allow_tf32("cuda")
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("system", ["aistudio-cvae", "everything"])
+def test_lower_precisions_on_cuda(system, monkeypatch):
+    where = devices("cuda")
+    if "cuda" not in where.values():
+        pytest.skip("neither PyTorch nor Paddle finds a CUDA GPU here")
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)  # Paddle sets it, and the processes inherit it
+    for dtype, (rung, _) in lowered(system, *LOWERED.values(), where=where).items():
+        assert rung.status != FAIL, (dtype, rung.first)
+        for side in where:
+            if rung.float32_error(side) is not None:
+                as_rounding_explains(rung, side)
+            else:
+                assert f"{side}: " in rung.reason or f" and {side}: " in rung.reason, dtype
+        if where["torch"] == "cuda":
+            assert "torch" not in rung.reason, (dtype, rung.reason)

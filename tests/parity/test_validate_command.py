@@ -39,6 +39,27 @@ def test_different_systems_exit_1(tmp_path, capsys, monkeypatch):
     assert "different systems" in (tmp_path / "report.html").read_text(encoding="utf8")
 
 
+def test_a_lower_precision_is_in_the_table_the_json_and_the_page(tmp_path, capsys):
+    asked = ["--precision", "float32,bfloat16", "--precision", "float16"]
+    assert main(["validate", "aistudio-vae", *SMALL, *asked, "--report", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    content = json.loads((tmp_path / "validation.json").read_text(encoding="utf8"))
+    page = (tmp_path / "report.html").read_text(encoding="utf8")
+    assert [rung["name"] for rung in content["rungs"]][len(RUNGS) :] == ["forward, float16", "forward, bfloat16"]
+    for entry in content["rungs"][len(RUNGS) :]:
+        assert entry["name"] in printed
+        assert entry["name"] in page
+        assert set(content["rungs"][0]) < set(entry)
+        assert entry["reason"] in printed
+        assert entry["reason"] in page
+    assert "torch bfloat16" in page
+
+
+def test_tf32_on_a_cpu_says_where_there_is_tf32(capsys):
+    assert main(["validate", "aistudio-vae", "--precision", "tf32"]) == 2
+    assert capsys.readouterr().err == "dualport: --precision tf32: TF32 exists on CUDA only\n"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -53,6 +74,8 @@ def test_different_systems_exit_1(tmp_path, capsys, monkeypatch):
         ["aistudio-vae", "--seed", "-1"],
         ["aistudio-vae", "--data", "no-such-file.mat"],
         ["aistudio-vae", "--set", "image=8"],
+        ["aistudio-vae", "--precision", "tf32"],
+        ["aistudio-vae", "--precision", "bfloat16,int8"],
     ],
 )
 def test_bad_input_exits_2_with_one_sentence(wrong, capsys):
