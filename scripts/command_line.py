@@ -20,6 +20,7 @@ COMMANDS = {
     "data": ("data", "fetch, check and export training data"),
     "train": ("train", "train a recipe in PyTorch or in Paddle"),
     "figures": ("figures", "draw every figure of the write-up from a run's weights"),
+    "evaluate": ("evaluate", "held-out numbers of a run: ELBO terms, likelihood, active units, class fidelity"),
     "reproduce": ("reproduce", "train and draw in both frameworks, check that they agree, write one report"),
     "validate": ("validate", "climb the ladder: prove that both frameworks are one system"),
     "convert": ("convert", "weights and optimiser state between the frameworks; needs neither of them"),

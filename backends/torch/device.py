@@ -9,8 +9,8 @@ import torch
 from ...common.errors import EnvironmentFailed
 from ..interface import Unsupported
 
-AMPERE = (8, 0)  # the first compute capability with TF32
-LACKING = ("not implemented for", "could not create a primitive")  # in errors of what is not there
+_AMPERE = (8, 0)  # the first compute capability with TF32
+_LACKING = ("not implemented for", "could not create a primitive")  # in errors of what is not there
 
 
 def choose_device(wanted: str) -> str:
@@ -43,7 +43,7 @@ def allow_tf32(device: str) -> None:
         raise Unsupported("TF32 exists on CUDA only")
     if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":
         raise Unsupported("NVIDIA_TF32_OVERRIDE=0 forbids TF32 in this process")
-    if torch.cuda.get_device_capability() < AMPERE:
+    if torch.cuda.get_device_capability() < _AMPERE:
         raise Unsupported("this GPU has no TF32")
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
@@ -52,7 +52,7 @@ def allow_tf32(device: str) -> None:
 def refusal(error: RuntimeError, dtype: str) -> str | None:
     """Why PyTorch refuses a precision; None of an error that means something else."""
     lines = str(error).strip().splitlines() or [""]
-    return f"PyTorch has no {dtype} here: {lines[0]}" if any(sign in lines[0] for sign in LACKING) else None
+    return f"PyTorch has no {dtype} here: {lines[0]}" if any(sign in lines[0] for sign in _LACKING) else None
 
 
 def version() -> str:

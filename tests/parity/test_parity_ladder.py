@@ -217,7 +217,7 @@ def test_a_little_more_rounding_is_within_the_safety_of_the_bound_but_shows(monk
 def test_a_precision_that_neither_has_is_skipped_and_other_errors_are_not_taken_for_that(monkeypatch):
     from dualport.backends.paddle.device import refusal as of_paddle
     from dualport.backends.torch.device import refusal as of_torch
-    from dualport.backends.torch.training import TorchSession
+    from dualport.backends.torch.training import Session
 
     rung, verdict = lowered("aistudio-vae", "tf32")["tf32"]
     assert (rung.status, rung.reason) == (SKIPPED, "torch and paddle: TF32 exists on CUDA only")
@@ -231,7 +231,7 @@ def test_a_precision_that_neither_has_is_skipped_and_other_errors_are_not_taken_
 
     recipe = SYSTEMS["aistudio-vae"]
     climber = Climber(Side("torch", recipe), Climb(recipe, toy(recipe)), ".")
-    monkeypatch.setattr(TorchSession, "inspect", broken)
+    monkeypatch.setattr(Session, "inspect", broken)
     with pytest.raises(RuntimeError, match="out of memory"):
         climber.lowered("bfloat16")
 

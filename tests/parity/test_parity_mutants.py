@@ -114,7 +114,7 @@ def one_weight_nudged(patch) -> None:
 
 
 def images_darker(patch) -> None:
-    session = _part("training").PaddleSession
+    session = _part("training").Session
     load = session.load_data
     patch.setattr(session, "load_data", lambda self, images, labels: load(self, images * np.float32(0.5), labels))
 
