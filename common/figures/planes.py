@@ -14,12 +14,13 @@ from .canvas import Canvas
 BATCH = 128  # the first images, among which the ends of an interpolation are looked for
 
 
-def latents(canvas: Canvas, count: int) -> list[Path]:
+def latents(canvas: Canvas, count: int, colour_bar: bool = False) -> list[Path]:
     """Means and standard deviations of the first images, coloured by digit."""
     images, hot, labels = canvas.first(count)
     means, deviations = canvas.posterior(images, hot)
     title = canvas.title(f"posterior of {len(images):,} images")
-    return [plotting.latent_scatter(canvas.folder / "latents.png", means, deviations, labels, title=title)]
+    path = canvas.folder / "latents.png"
+    return [plotting.latent_scatter(path, means, deviations, labels, title=title, colour_bar=colour_bar)]
 
 
 def manifold(

@@ -26,6 +26,7 @@ def latent_scatter(
     labels: np.ndarray | None = None,
     *,
     title: str | None = None,
+    colour_bar: bool = False,
 ) -> Path:
     """Scatter the posterior means, and beside them the standard deviations, coloured by digit (write-ups 1 and 3).
 
@@ -34,6 +35,7 @@ def latent_scatter(
             against the number of the image.
         standard_deviations: σ, not log σ², `[N, D]`; None for an autoencoder, which has none: one panel.
         labels: whole numbers `[N]`, or None for one colour. More than sixty classes get no legend.
+        colour_bar: explain the colours by a bar, as write-up 3 does, instead of a legend.
 
     Raises:
         BadInput: the shapes do not match, or labels are not whole numbers.
@@ -55,7 +57,7 @@ def latent_scatter(
             _panel(axes, values, name, chosen)
             axes.set_title(heading)
         if explained:
-            _legend(figure, classes, colours)
+            (_colour_bar if colour_bar else _legend)(figure, classes, colours)
     return Path(path)
 
 
@@ -101,6 +103,18 @@ def _legend(figure: Figure, classes: np.ndarray, colours: np.ndarray) -> None:
     title = "digit" if classes.max() < 10 else "class"
     look = {"ncols": -(-len(names) // LEGEND_ROWS), "handletextpad": 0.1, "columnspacing": 0.8}
     figure.legend(dots, names, loc="outside right center", title=title, **look)
+
+
+def _colour_bar(figure: Figure, classes: np.ndarray, colours: np.ndarray) -> None:
+    """One block of colour for each class that occurs."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    norm = BoundaryNorm(np.arange(len(classes) + 1) - 0.5, len(classes))
+    bar = figure.colorbar(ScalarMappable(norm, ListedColormap(colours)), ax=figure.axes, ticks=np.arange(len(classes)))
+    bar.ax.set_yticklabels([str(label) for label in classes])
+    bar.ax.minorticks_off()
+    bar.set_label("digit" if classes.max() < 10 else "class")
 
 
 def _colours(classes: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ VAE_LOSSES = (
 
 def _recipe(name: str, title: str, model: Model, objective: Objective, half_width: float, **rest) -> Recipe:
     figures = (
-        Figure("latents", {"count": 12_800}),  # the first 100 batches
+        Figure("latents", {"count": 12_800, "colour_bar": True}),  # the first 100 batches
         Figure("manifold", {"side": 10, "half_width": half_width}),
         Figure("interpolation", {"labels": (1, 0), "count": 20}),
         Figure("interpolation_gif", {"labels": (1, 0), "count": 100, "pixels": 256}),
