@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--device", default="cpu", metavar="WHERE", help="cpu (default), cuda, or one for each: torch=cuda,paddle=cpu"
     )
     parser.add_argument("--isolate", action="store_true", help="each framework in its own process; on CUDA always so")
-    parser.add_argument("--data", default="digits", metavar="SOURCE", help="as for train (default: digits, embedded)")
+    parser.add_argument("--data", metavar="SOURCE", help="as for train (default: digits or photos, embedded)")
     parser.add_argument("--transposed", action="store_true", help="the data file holds its images with H and W swapped")
     parser.add_argument("--steps", type=int, default=20, metavar="N", help="training steps to compare (default: 20)")
     parser.add_argument("--epochs", type=int, default=0, metavar="N", help="train for N epochs as well (default: 0)")
@@ -64,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     if batch is None and "batch_size" not in settings:
         batch = min(BATCH, recipe.training.batch_size)
     recipe = with_schedule(recipe, None, batch)
+    # Embedded data: the ladder needs a few batches that fit the model, not the published set.
+    arguments.data = arguments.data or ("photos" if recipe.data.source == "photos" else "digits")
     dataset = load_data(recipe, arguments.data, arguments.transposed)
     climb = Climb(recipe, dataset, arguments.seed, arguments.steps, arguments.epochs, precisions)
     folder = make_folder(arguments.report) if arguments.report else None
