@@ -6,11 +6,13 @@ import inspect
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
+from math import isfinite
 from typing import Literal, Union, get_args, get_origin, get_type_hints
 
 from ..errors import BadInput, choose
 from ..spec import Objective, Optimizer, Recipe, Training
 
+LARGEST_SIZE = 65_536  # of a latent, a layer or an image's side: more is a slip of the keyboard
 _OPTIMIZER = ("learning_rate", "beta1", "beta2", "epsilon", "weight_decay")
 _TRAINING = ("batch_size", "epochs", "drop_last", "clip_norm")
 _OBJECTIVE = ("reconstruction", "over_values", "over_batch", "kl", "beta")
@@ -29,7 +31,7 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, object]:
             raise BadInput(f"--set {pair}: write it as key=value, such as --set learning_rate=1e-3")
         try:
             settings[key.strip().replace("-", "_")] = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # not JSON, or not to be read as such: plain text
             settings[key.strip().replace("-", "_")] = {"None": None, "True": True, "False": False}.get(text, text)
     return settings
 
@@ -46,6 +48,8 @@ def apply_settings(builder: Callable[..., Recipe], settings: dict[str, object]) 
     for key in sizes:
         if key in settings and not _is_a(settings[key], int):
             raise BadInput(f"{key} must be a whole number, not {settings[key]!r}")
+        if key in settings and settings[key] > LARGEST_SIZE:
+            raise BadInput(f"{key} must be at most {LARGEST_SIZE:,}")
     recipe = builder(**{key: settings[key] for key in sizes if key in settings})
     objective = _pick(Objective, _OBJECTIVE, settings)
     optimizer = _pick(Optimizer, _OPTIMIZER, settings)
@@ -89,6 +93,6 @@ def _is_a(value: object, kind: object) -> bool:
         return value is None
     if isinstance(value, bool):
         return kind is bool
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and not isfinite(value):
         return False
     return isinstance(value, (int, float) if kind is float else kind)

@@ -155,6 +155,9 @@ def test_settings_reach_objective_and_schedule():
         ("kl=foo", "choose one of exact"),
         ("learning_rat=1", "did you mean 'learning_rate'"),
         ("width", "key=value"),
+        ("width=99999999", "at most 65,536"),
+        ("learning_rate=Infinity", "must be a number"),
+        ("beta=" + "[" * 100_000, "must be a number"),
         ("drop_last=2", "true or false"),
     ],
 )
