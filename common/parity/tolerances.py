@@ -32,6 +32,7 @@ TOLERANCES = {
     "float64 forward": Tolerance(1e-12, "the same mathematics, rounded in another order"),
     "float64 gradient": Tolerance(1e-10, "sums over batch and positions of forward values"),
     "float64 ten steps": Tolerance(1e-9, "Adam divides by the root of tiny moments and so widens rounding"),
+    "float64 running statistics": Tolerance(1e-12, "after fifty steps: means of activations, which agree to rounding"),
     "float32 forward": Tolerance(1e-6, "at most 3,136 products in a sum, whose rounding errors mostly cancel"),
     "float32 step loss": Tolerance(
         1e-5, "one step from the same state: a sum of 784 squared errors over a batch, in another order"

@@ -230,3 +230,17 @@ def test_large_data_is_streamed(backend, monkeypatch):
     run.feed(made, digits)
     assert made._images is None
     assert made.to_numpy(made.batch(plan, 3)[0]).tobytes() == held.tobytes()
+
+
+@pytest.mark.parametrize("system", ["mlp", "mlp, published KL, mean"])
+def test_running_statistics_agree_after_fifty_steps(system):
+    recipe = SYSTEMS[system]
+    ends = {}
+    for backend in NAMES:
+        made = session(backend, recipe, "float64")
+        for epoch in range(5):
+            list(made.epoch(plan_epoch(recipe, 1, epoch, 160)))
+        ends[backend] = made.weights()
+    assert ends["torch"]["encoder.bn1.num_batches_tracked"] == 50
+    for name in recipe.model.buffers():
+        assert relative_error(ends["paddle"][name], ends["torch"][name]) <= bound("float64 running statistics"), name
