@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import warnings
 
 from ..common.errors import EnvironmentFailed, choose
 
 NAMES = ("torch", "paddle")
+OLDEST = {"torch": (2, 4), "paddle": (2, 6)}
 _PACKAGES = {"torch": "torch", "paddle": "paddlepaddle"}
 
 
@@ -33,11 +35,24 @@ def load_backend(name: str):
     if name == "paddle":
         _quieten_paddle()
     try:
-        return importlib.import_module(f".{name}", __name__)
+        importlib.import_module(name)
     except (ImportError, OSError) as error:
         raise EnvironmentFailed(
             f'{_PACKAGES[name]} does not load ({error}): reinstall it with `pip install "dualport[{name}]"`'
         ) from error
+    _refuse_old(name)
+    return importlib.import_module(f".{name}", __name__)
+
+
+def _refuse_old(name: str) -> None:
+    """Older releases lack what the backend calls, and torch before 2.4 has known holes in reading weight files."""
+    version = importlib.import_module(name).__version__
+    numbers = re.findall(r"\d+", version)[:2]
+    if len(numbers) == 2 and tuple(map(int, numbers)) < OLDEST[name]:
+        wanted = ".".join(map(str, OLDEST[name]))
+        raise EnvironmentFailed(
+            f'{_PACKAGES[name]} {version} is too old, {wanted} is needed: `pip install -U "dualport[{name}]"`'
+        )
 
 
 def _quieten_paddle() -> None:

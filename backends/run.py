@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..common import data, figures
 from ..common.atomic import make_folder, remove_litter
-from ..common.errors import BadInput
+from ..common.errors import BadInput, EnvironmentFailed
 from ..common.initialisers import initial_weights
 from ..common.runs import checkpoint as checkpoints
 from ..common.runs.folder import RunFolder
@@ -120,13 +120,28 @@ def execute(job: Job, on_event: Callable[[dict], None] = lambda event: None) -> 
         if figures.progress_figure(recipe):
             remove_litter(make_folder(folder.progress))
         on_event({"backend": job.backend, "recipe": recipe.name, "epochs": recipe.training.epochs})
-        train(
-            recipe, session, len(dataset), job.seed, folder, start, on_event,
-            after_epoch=lambda epoch: _keep_progress(folder, canvas, epoch),
-        )  # fmt: skip
+        with _memory_told(job, session.device):
+            train(
+                recipe, session, len(dataset), job.seed, folder, start, on_event,
+                after_epoch=lambda epoch: _keep_progress(folder, canvas, epoch),
+            )  # fmt: skip
         figures.join_progress(folder.figures)
         write_weights(recipe, session.weights(), folder.weights)
     return folder
+
+
+@contextlib.contextmanager
+def _memory_told(job: Job, device: str):
+    """Both frameworks raise a RuntimeError of their own when a device's memory is used up: say what would help."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "out of memory" not in str(error).lower():
+            raise
+        size = job.recipe.training.batch_size
+        raise EnvironmentFailed(
+            f"{job.backend} on {device}: out of memory with a batch of {size}; use a smaller --batch-size"
+        ) from error
 
 
 def _check_resume(job: Job, folder: RunFolder) -> None:

@@ -232,3 +232,26 @@ def test_settings_arrive(data, tmp_path, capsys):
     assert (recipe.model.latent.size, recipe.training.batch_size, recipe.objective.kl) == (3, 5, "none")
     assert folder.read_config()["seed"] == 7
     assert np.array_equal(folder.read_steps()[:, 2], np.zeros(4))
+
+
+@pytest.mark.parametrize("backend", ["torch", "paddle"])
+def test_a_framework_that_is_too_old_is_refused(refused, data, tmp_path, monkeypatch, backend):
+    framework = pytest.importorskip(backend)
+    monkeypatch.setattr(framework, "__version__", "1.13.1+cpu")
+    told = refused("train", "aistudio-vae", "--backend", backend, "--data", data, "--out", tmp_path / "A", code=3)
+    assert "1.13.1+cpu is too old" in told
+    assert f"dualport[{backend}]" in told
+
+
+@pytest.mark.parametrize("backend", ["torch", "paddle"])
+def test_memory_that_is_used_up_names_batch_size_and_device(refused, data, tmp_path, monkeypatch, backend):
+    """F9: the frameworks' own errors for a full GPU, raised here without one."""
+    from dualport.backends import load_backend
+
+    def full(*_):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(load_backend(backend).Session, "train_step", full)
+    words = ("train", "aistudio-vae", "--backend", backend, "--data", data, "--set", "width=2", "--batch-size", "10")
+    told = refused(*words, "--device", "cpu", "--out", tmp_path / "A", code=3)
+    assert told == f"dualport: {backend} on cpu: out of memory with a batch of 10; use a smaller --batch-size"
