@@ -20,6 +20,10 @@ from ..spec import (
 )
 
 SOURCE = "MLP VAE and CVAE on MNIST (PyTorch)"
+PRIOR_QUIRK = (
+    "Ten epochs are few for the prior: on all of MNIST a classifier then recognises 75 % of the digits drawn from it as "
+    "the label asked for, after 30 epochs 90 %."
+)
 RELU, SIGMOID = Activation("relu"), Activation("sigmoid")
 
 
@@ -54,6 +58,7 @@ def _recipe(name: str, title: str, latent: int, hidden: int, image: int, channel
         figures=figures,
         weight_file=name,
         quick={"epochs": 60},
+        quirks=(PRIOR_QUIRK,) if classes else (),
     )
 
 
