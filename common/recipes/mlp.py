@@ -21,8 +21,8 @@ from ..spec import (
 
 SOURCE = "MLP VAE and CVAE on MNIST (PyTorch)"
 PRIOR_QUIRK = (
-    "Ten epochs are few for the prior: on all of MNIST a classifier then recognises 75 % of the digits drawn from it as "
-    "the label asked for, after 30 epochs 90 %."
+    "Ten epochs are few for the prior: on all of MNIST a classifier then recognises 75 % of the digits drawn from it "
+    "as the label asked for, after 30 epochs 90 %."
 )
 RELU, SIGMOID = Activation("relu"), Activation("sigmoid")
 
