@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import io
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -99,9 +101,24 @@ def _read(
     try:
         if sha256 is not None:
             _verify(source, sha256)
-        return _READERS[format_of(source)](source, name, key, dtype, kind, sha256 is not None)
+        with collector_paused():
+            return _READERS[format_of(source)](source, name, key, dtype, kind, sha256 is not None)
     except Malformed as fault:
         raise BadInput(f"{name}: {fault}") from None
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """Python's cycle collector goes through every object of the process again and again while a reader makes many:
+    a third of a second of hostile lists becomes more than one. Nothing that is read needs it.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _read_paddle(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:

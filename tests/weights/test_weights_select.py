@@ -136,3 +136,19 @@ def test_reading_imports_no_framework_and_no_pickle(tmp_path) -> None:
     command = [sys.executable, "-c", program, str(tmp_path / "w.pt")]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_reading_gives_the_cycle_collector_back(tmp_path):
+    """It is paused while a file is read, also when the file is refused, and stays as the caller had it."""
+    import gc
+
+    write(tmp_path / "a.pdparams", state())
+    for wanted in (gc.enable, gc.disable):
+        wanted()
+        before = gc.isenabled()
+        read(tmp_path / "a.pdparams")
+        assert gc.isenabled() is before
+        with pytest.raises(BadInput):
+            read_bytes(b"\x80\x04](]]]", "x")
+        assert gc.isenabled() is before
+    gc.enable()
