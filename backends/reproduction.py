@@ -9,10 +9,10 @@ import numpy as np
 
 from ..common.figures import draw
 from ..common.parity.lockstep import StepDifference, record, replay
+from ..common.random_streams import normal
 from ..common.runs.checkpoint import load_newest
 from ..common.runs.folder import RunFolder
 from ..common.runs.state import restore
-from ..common.spec import Recipe
 from . import load_backend
 from .run import Job, beginning, execute, feed, load_data, open_run
 
@@ -53,17 +53,12 @@ def outputs_of(job: Job, runs: list[str], tell: Tell) -> list[list[np.ndarray]]:
     dataset = dataset.subset(np.arange(min(EXCHANGED, len(dataset))))
     hot = dataset.one_hot(recipe.model.classes) if recipe.model.conditional else None
     images = dataset.scaled(*recipe.data.value_range)
+    # The same latents for both: decoding one's own means would mix the encoder's rounding into the decoder's.
+    z = normal(job.seed, "exchange", shape=(len(images), recipe.model.latent.size))
     found = []
     for run in runs:
         checkpoint, _ = load_newest(RunFolder(run).checkpoints)
         session = load_backend(job.backend).Session(recipe, checkpoint.weights, job.device)
         heads = session.encode(images, hot)
-        # The same latents for both: decoding one's own means would mix the encoder's rounding into the decoder's.
-        z = latents(recipe, len(images))
         found.append([*heads, session.decode(z, hot)])
     return found
-
-
-def latents(recipe: Recipe, count: int) -> np.ndarray:
-    """A fixed spread of latents, `[count, latent]`."""
-    return np.random.default_rng(0).standard_normal((count, recipe.model.latent.size), dtype=np.float32)

@@ -9,12 +9,6 @@ class DualportError(Exception):
     exit_code = 2
 
 
-class ComparisonFailed(DualportError):
-    """A comparison ran to its end and found a difference."""
-
-    exit_code = 1
-
-
 class BadInput(DualportError):
     """A file, value or option is not what the command takes."""
 

@@ -155,21 +155,3 @@ class Model:
             if isinstance(layer, Dropout)
         ]
         return found + ([(self.latent.dropout, self.decoder.input_shape)] if self.latent.dropout else [])
-
-    def part_prefix(self, part: str) -> str:
-        """What a part's file leaves out of the canonical names."""
-        return "" if part == "model" else self.networks()[part].prefix
-
-    def part_parameters(self, part: str) -> dict[str, Shape]:
-        """Trained arrays of one part by canonical name."""
-        return self.parameters() if part == "model" else self.networks()[part].parameters()
-
-    def part_state(self, part: str) -> dict[str, Shape]:
-        """Parameters and buffers of one part by canonical name, in the order of the published state dict."""
-        networks = self.networks().values() if part == "model" else [self.networks()[part]]
-        return {
-            network.prefix + name: shape
-            for network in networks
-            for layer in network.walk()
-            for name, shape in {**layer.parameters(), **layer.buffers()}.items()
-        }

@@ -12,7 +12,6 @@ __version__ = "0.1.0"
 # public name -> the module that holds it
 _PUBLIC = {
     "BadInput": "common.errors",
-    "ComparisonFailed": "common.errors",
     "Diverged": "common.errors",
     "DualportError": "common.errors",
     "EnvironmentFailed": "common.errors",
