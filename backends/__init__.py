@@ -56,6 +56,7 @@ def _refuse_old(name: str) -> None:
 
 
 def _quieten_paddle() -> None:
-    """Paddle's convolutions gain nothing from a second CPU thread, and its import warns of a compiler cache."""
+    """Paddle's convolutions gain nothing from a second CPU thread, and it warns of what nobody can mend."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     warnings.filterwarnings("ignore", message="No ccache found")
+    warnings.filterwarnings("ignore", message="When training, we now always track")

@@ -23,6 +23,9 @@ COMMANDS = {
     "evaluate": ("evaluate", "held-out numbers of a run: ELBO terms, likelihood, active units, class fidelity"),
     "reproduce": ("reproduce", "train and draw in both frameworks, check that they agree, write one report"),
     "validate": ("validate", "climb the ladder: prove that both frameworks are one system"),
+    "align": ("align", "prove any Paddle model and any PyTorch model equal, or show where they part and why"),
+    "trace": ("trace_model", "run any model of one framework and write all that it computes into one file"),
+    "diff": ("diff", "hold two traces against each other; needs neither framework"),
     "convert": ("convert", "weights and optimiser state between the frameworks; needs neither of them"),
     "inspect": ("inspect_file", "say what a weight file holds, without running anything in it"),
 }

@@ -9,8 +9,11 @@ EXAMPLES = """examples:
   dualport convert encoder.pt encoder.pdparams --recipe aistudio-vae --part encoder --verify
   dualport convert A_encoder_False.pdopt opt.pt --weights A_encoder_False.pdparams
   dualport convert checkpoint.pt encoder.safetensors --key model --dtype bfloat16
+  dualport convert net.pdparams net.pt --paddle models_pd.py:Net --torch models_pt.py:Net --verify
+  dualport convert net.pt net.pdparams --torch models_pt.py:Net                 any model: its own layers tell the rules
 
-Neither framework is needed, except for --verify. A .safetensors file is written in PyTorch's layout.
+Neither framework is needed for the kit's recipes, except for --verify; a model of your own needs its framework.
+A .safetensors file is written in PyTorch's layout.
 """
 
 
@@ -30,11 +33,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="sizes of the recipe; may be repeated"
     )
+    for side in ("paddle", "torch"):
+        parser.add_argument(f"--{side}", metavar="MODEL", help=f"your own model in {side}: file.py:Name; one or both")
+        parser.add_argument(f"--{side}-args", metavar="WORDS", help=f"arguments of {side}'s alone")
+    parser.add_argument("--args", default="", metavar="WORDS", help="arguments of your models: width=8,classes=10")
+    parser.add_argument(
+        "--input", action="append", default=[], metavar="WHAT", help="what your models are run on, where layers have "
+        "other names, or to --verify: 4,3,32,32 or tokens=2,16:int64:0..999",
+    )  # fmt: skip
+    parser.add_argument("--map", action="append", default=[], metavar="PADDLE=TORCH", help="which layer of your models "
+                        "is which, where nothing tells them apart")  # fmt: skip
     parser.add_argument("--verify", action="store_true", help="also run both frameworks and compare their outputs")
     parser.add_argument("--quiet", action="store_true", help="print the last line only")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.paddle or arguments.torch:
+        return _run_models(arguments)
     from dualport.common.recipes import parse_settings
     from dualport.common.weights.convert import convert
 
@@ -58,6 +73,42 @@ def run(arguments: argparse.Namespace) -> int:
     return _verify(done, arguments, settings) if arguments.verify else 0
 
 
+def _run_models(arguments: argparse.Namespace) -> int:
+    """Convert the weights of the user's own models."""
+    import os
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+    from dualport.backends.conversion import convert_model, verify_model
+    from dualport.common.alignment.inputs import parse_inputs
+    from dualport.common.alignment.matching import parse_map
+    from dualport.common.errors import BadInput
+
+    for option in ("recipe", "part", "dtype", "weights"):
+        if getattr(arguments, option):
+            raise BadInput(f"--{option} belongs to the kit's recipes; leave it out with --paddle or --torch")
+    models = {side: getattr(arguments, side) for side in ("paddle", "torch") if getattr(arguments, side)}
+    own = {side: getattr(arguments, f"{side}_args") for side in models}
+    inputs = parse_inputs(arguments.input) if arguments.input else []
+    done = convert_model(
+        arguments.source,
+        arguments.target,
+        models,
+        arguments={side: arguments.args if words is None else words for side, words in own.items()},
+        inputs=inputs,
+        said=parse_map(arguments.map),
+        key=arguments.key,
+        source_dtype=arguments.source_dtype,
+    )
+    if not arguments.quiet:
+        _print_rows(done.conversion)
+    conversion = done.conversion
+    print(
+        f"{conversion.source} -> {conversion.target}: {conversion.recipe}; read back, it gives the source bit for bit"
+    )
+    return _show_checks(verify_model(done, inputs)) if arguments.verify else 0
+
+
 def _print_rows(done) -> None:
     """One line an array, in columns; plain text, since importing a table library would take longer than converting."""
     rows = [(row.name, "×".join(map(str, row.shape)) or "-", row.dtype, row.done) for row in done.rows]
@@ -74,7 +125,10 @@ def _verify(done, arguments: argparse.Namespace, settings: dict) -> int:
         raise BadInput("--verify runs networks, and this is optimiser state; leave it out (the file is written)")
     from dualport.backends.verify import verify
 
-    checks = verify(done, arguments.key, arguments.source_dtype, settings)
+    return _show_checks(verify(done, arguments.key, arguments.source_dtype, settings))
+
+
+def _show_checks(checks) -> int:
     for check in checks:
         verdict = "agree" if check.ok else "DIFFER"
         print(f"verify: {check.what}: {verdict}, relative difference {check.difference:.1e}, bound {check.bound:.0e}")

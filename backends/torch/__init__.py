@@ -1,6 +1,15 @@
 """The spec realised in PyTorch. File by file and function by function the twin of `backends/paddle`."""
 
+from torch import nn
+
+from . import probing, stepping
+from .device import choose_device, make_repeatable, version
 from .model import Model, Net, build, outputs_of_state
 from .training import Session
 
-__all__ = ["Model", "Net", "Session", "build", "outputs_of_state"]
+MODEL = nn.Module  # what every model of the framework is
+
+__all__ = [
+    "MODEL", "Model", "Net", "Session", "build", "choose_device", "make_repeatable", "outputs_of_state", "probing",
+    "stepping", "version",
+]  # fmt: skip

@@ -15,6 +15,7 @@ _PUBLIC = {
     "Diverged": "common.errors",
     "DualportError": "common.errors",
     "EnvironmentFailed": "common.errors",
+    "align": "backends.alignment",
     "build": "common.loading",
     "convert": "common.weights.convert",
     "load_weights": "common.loading",

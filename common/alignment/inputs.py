@@ -1,0 +1,128 @@
+"""What a model is run on: arrays drawn from a seed, or read from a file, named as the model's arguments.
+
+`x=4,3,32,32` draws standard normal numbers, `tokens=2,16:int64:0..999` whole numbers from 0 to 999, both included;
+without a name the arrays are the arguments in order. A `.npz` or `.npy` file gives arrays as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import BadInput
+from ..random_streams import stream
+
+FLOATS = ("float64", "float32", "float16", "bfloat16")
+TYPES = ("float", "int64", "int32", "bool", "uint8")
+LARGEST = 2**31  # elements of one drawn array
+EXAMPLE = "write name=4,3,32,32 or tokens=2,16:int64:0..999, or name a .npz file"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One argument: its name ("" by position), and either how to draw it or its values."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float"
+    low: float | None = None
+    high: float | None = None
+    values: np.ndarray | None = None
+
+    def draw(self, seed: int, place: int, step: int = 0) -> np.ndarray:
+        """The array of one step: float32 where it is floating, so that every precision is given the same values."""
+        if self.values is not None:
+            return self.values
+        source = stream(seed, "input", place, step)
+        if self.dtype == "float":
+            if self.low is None:
+                return source.standard_normal(self.shape, dtype=np.float32)
+            return (self.low + (self.high - self.low) * source.random(self.shape, dtype=np.float32)).astype(np.float32)
+        if self.dtype == "bool":
+            return source.integers(0, 2, self.shape).astype(bool)
+        low, high = (0, 9) if self.low is None else (int(self.low), int(self.high))
+        return source.integers(low, high, self.shape, endpoint=True).astype(self.dtype)
+
+
+def parse_inputs(texts: Sequence[str]) -> list[Input]:
+    """Inputs from the words of a command line.
+
+    Raises:
+        BadInput: a word is not of the form, or a file is not an array file; or one name is given twice.
+    """
+    found = [one for text in texts for one in _parse(text)]
+    names = [one.name for one in found if one.name]
+    if len(set(names)) < len(names):
+        raise BadInput(f"--input gives a name twice: {', '.join(names)}")
+    if not found:
+        raise BadInput(f"a model needs inputs: --input 4,3,32,32; {EXAMPLE}")
+    return found
+
+
+def _parse(text: str) -> list[Input]:
+    if text.lower().endswith((".npz", ".npy")):
+        return _from_file(text)
+    name, given, rest = text.rpartition("=")
+    if name and not name.isidentifier():
+        raise BadInput(f"--input {text}: {name!r} is not the name of an argument; {EXAMPLE}")
+    if given and not name:
+        raise BadInput(f"--input {text}: the name is missing; {EXAMPLE}")
+    shape, *more = rest.split(":")
+    if not re.fullmatch(r"\d+(,\d+)*,?|\(\)", shape) or len(more) > 2:
+        raise BadInput(f"--input {text}: is not a shape; {EXAMPLE}")
+    sizes = tuple(int(size) for size in shape.split(",") if size) if shape != "()" else ()
+    if float(np.prod(sizes, dtype=float)) > LARGEST:
+        raise BadInput(f"--input {text}: has more than {LARGEST:,} elements; use a smaller shape")
+    dtype = more[0] if more else "float"
+    dtype = "float" if dtype in FLOATS else dtype
+    if dtype not in TYPES:
+        raise BadInput(f"--input {text}: there is no type {dtype!r} here; choose one of {', '.join(TYPES)}")
+    low, high = _range(text, more[1]) if len(more) == 2 else (None, None)
+    return [Input(name, sizes, dtype, low, high)]
+
+
+def _range(text: str, words: str) -> tuple[float, float]:
+    try:
+        low, high = map(float, words.split(".."))
+    except ValueError:
+        raise BadInput(f"--input {text}: {words!r} is not a range; write 0..999") from None
+    if not low <= high:
+        raise BadInput(f"--input {text}: the range {words} is empty")
+    return low, high
+
+
+def _from_file(path: str) -> list[Input]:
+    """Every array of a `.npz`, by name; `arr_0` and so on, NumPy's own names, are places. Nothing is unpickled."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        arrays = {"arr_0": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+    except FileNotFoundError:
+        raise BadInput(f"{path}: does not exist; check the path") from None
+    except Exception as error:  # zip, header and value errors of many kinds
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise BadInput(f"{path}: is not a file of plain arrays ({reason}); save it with numpy.savez") from None
+    return [_held(path, name, array) for name, array in arrays.items()]
+
+
+def _held(path: str, name: str, array: np.ndarray) -> Input:
+    if array.dtype.kind not in "fiub":
+        raise BadInput(f"{path}: {name} is of type {array.dtype}; save numbers")
+    kind = "float" if array.dtype.kind == "f" else array.dtype.name
+    place = "" if re.fullmatch(r"arr_\d+", name) else name
+    return Input(place, array.shape, kind, values=array)
+
+
+def describe(inputs: Sequence[Input]) -> list[dict]:
+    """What was given, for the head of a trace."""
+    return [
+        {
+            "name": one.name,
+            "shape": list(one.shape),
+            "dtype": one.dtype,
+            "from": "file" if one.values is not None else "seed" if one.low is None else f"{one.low:g}..{one.high:g}",
+        }
+        for one in inputs
+    ]

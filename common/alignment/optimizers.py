@@ -1,0 +1,62 @@
+"""Optimisers by name, with every number said: a framework's own defaults never decide.
+
+The defaults are those on which both frameworks agree, PyTorch's where they do not. RMSProp has its epsilon under the
+root, as in Paddle, because PyTorch's own cannot be had there; the backends run that formula in both.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from ..errors import BadInput, choose
+
+DEFAULTS: dict[str, dict[str, float]] = {
+    "adam": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
+    "adamw": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
+    "sgd": {"lr": 1e-2, "weight_decay": 0.0},
+    "momentum": {"lr": 1e-2, "momentum": 0.9, "nesterov": 0.0, "weight_decay": 0.0},
+    "rmsprop": {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "centered": 0.0, "weight_decay": 0.0},
+}
+BELOW_ONE = ("beta1", "beta2", "alpha", "momentum")
+# What each keeps for a parameter, under PyTorch's name and Paddle's.
+STATES = {
+    "adam": {"first": ("exp_avg", "moment1"), "second": ("exp_avg_sq", "moment2")},
+    "adamw": {"first": ("exp_avg", "moment1"), "second": ("exp_avg_sq", "moment2")},
+    "sgd": {},
+    "momentum": {"velocity": ("momentum_buffer", "velocity")},
+    "rmsprop": {"square": ("square_avg", "mean_square")},
+}
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """One optimiser with all its numbers."""
+
+    kind: str = "adam"
+    settings: dict[str, float] = field(default_factory=lambda: dict(DEFAULTS["adam"]))
+
+    def __str__(self) -> str:
+        return f"{self.kind}:" + ",".join(f"{name}={value:g}" for name, value in self.settings.items())
+
+
+def parse_optimizer(text: str) -> Optimiser:
+    """`adam:lr=1e-3,beta1=0.5` → the optimiser; what is not said is the default of the table.
+
+    Raises:
+        BadInput: an unknown optimiser or setting, or a value that it cannot have.
+    """
+    kind, _, words = text.partition(":")
+    known = DEFAULTS[choose(kind.strip().lower(), DEFAULTS, "optimiser")]
+    settings = dict(known)
+    for word in filter(None, (one.strip() for one in words.split(","))):
+        name, _, value = word.partition("=")
+        name = choose(name.strip(), known, f"setting of {kind}")
+        try:
+            number = {"true": 1.0, "false": 0.0}.get(value.strip().lower())
+            settings[name] = float(value) if number is None else number
+        except ValueError:
+            raise BadInput(f"--optimizer {text}: {value!r} is not a number; write {name}={known[name]:g}") from None
+        if not (math.isfinite(settings[name]) and settings[name] >= 0) or (name in BELOW_ONE and settings[name] >= 1):
+            raise BadInput(f"--optimizer {text}: {name} cannot be {value}; write {name}={known[name]:g}")
+    return Optimiser(kind.strip().lower(), settings)
