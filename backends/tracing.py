@@ -7,6 +7,8 @@ rounding explains of it, where float64 and float32 are both there.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import gc
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,10 +76,12 @@ class Subject:
         self.own = self._own()
         self.start = to_canonical(self.views, self.own)
 
-    def _own(self) -> dict[str, np.ndarray]:
+    def _own(self, copy: bool = True) -> dict[str, np.ndarray]:
+        """The model's tensors by own name; without a copy they are good until the model changes."""
         wanted = {view.own for view in self.views.values()}
         tensors = self.stepping.tensors(self.model)
-        return {name: np.array(self.probe.to_numpy(one)) for name, one in tensors.items() if name in wanted}
+        found = {name: self.probe.to_numpy(one) for name, one in tensors.items() if name in wanted}
+        return {name: np.array(array) for name, array in found.items()} if copy else found
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take canonical arrays as the weights to start from; others stay as they are."""
@@ -93,6 +97,7 @@ class Subject:
         tensors = self.stepping.tensors(self.model)
         before = {name: np.array(self.probe.to_numpy(one)) for name, one in tensors.items()}
         types = {str(one.dtype).rpartition(".")[2] for one in tensors.values() if self.probe.is_floating(one)}
+        dropouts = [(module, module.dropout) for module in self._inner_dropout()]
         flags = [(module, module.training) for _, module in self.probe.named_modules(self.model)]
         try:
             yield
@@ -103,12 +108,21 @@ class Subject:
             self.stepping.clear_gradients(self.model)
             for module, training in flags:
                 module.training = training
+            for module, share in dropouts:
+                module.dropout = share
+
+    def _inner_dropout(self) -> list:
+        """Recurrent and attention layers that drop inside, where no mask can be given to both frameworks."""
+        inner = {one["path"] for one in self.modules if one["settings"].get("dropout")}
+        return [module for path, module in self.probe.named_modules(self.model) if path in inner]
 
     def prepare(self, dtype: str, mode: str) -> None:
         """Bring the model to where every pass begins."""
         self.stepping.to_dtype(self.model, dtype)
         self.stepping.assign(self.model, self.own)
         self.stepping.set_training(self.model, mode == "train")
+        for module in self._inner_dropout():
+            module.dropout = 0.0
         self.stepping.clear_gradients(self.model)
 
     def recording(self, sink=None, step: int = 1, **more) -> Recording:
@@ -187,6 +201,7 @@ class Subject:
 def run_pass(subject: Subject, dtype: str, mode: str, sink, noise: Noise | None = None, replace=None) -> None:
     """One precision and mode: a watched pass, and in the plan's first mode its gradients and steps, into a sink."""
     plan = subject.plan
+    _give_back_memory()
     subject.prepare(dtype, mode)
     recording = subject.recording(sink, noise=noise, replace=replace)
     outputs, found = subject.forward(recording, dtype)
@@ -223,7 +238,14 @@ def run_pass(subject: Subject, dtype: str, mode: str, sink, noise: Noise | None 
 
 
 def _weights(subject: Subject) -> dict[str, np.ndarray]:
-    return to_canonical(subject.views, subject._own())
+    return to_canonical(subject.views, subject._own(copy=False))
+
+
+def _give_back_memory() -> None:
+    """What the last pass left must not lie beside the next one: cycles, and what the allocator keeps for later."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # glibc alone can be told so
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def put_all(sink, section: str, arrays: Mapping[str, np.ndarray]) -> None:
@@ -279,6 +301,7 @@ def head_of(subject: Subject) -> dict:
         "model": subject.reference, "inputs": describe(plan.inputs), "seed": plan.seed, "dtypes": list(plan.dtypes),
         "modes": list(plan.modes), "steps": plan.steps, "optimiser": _said(plan.optimiser), "loss": loss,
         "device": subject.device,
+        "left_out": [one["path"] for one in subject.modules if one["settings"].get("dropout")],
     }  # fmt: skip
 
 

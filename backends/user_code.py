@@ -103,6 +103,8 @@ def parse_arguments(text: str) -> dict[str, Any]:
             found = json.loads(text)
             return {str(name): value for name, value in found.items()}
         pairs = [word.partition("=") for word in text.split(",")]
+        if not all(equal for _, equal, _ in pairs):
+            raise ValueError("a word has no = in it")
         return {_name(name): _value(value.strip()) for name, _, value in pairs}
     except (ValueError, AttributeError) as error:
         raise BadInput(f'--args {text}: {error}; write width=8,classes=10 or {{"sizes": [1, 2]}}') from None

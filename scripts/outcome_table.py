@@ -10,7 +10,7 @@ def print_outcome(difference, every: bool = False) -> None:
     from dualport.common.parity.verdict import short
     from dualport.scripts.validate import Rows
 
-    table = Rows(difference.names)
+    table = Rows(difference.names, timed=False)
     for rung in difference.verdict.rungs:
         table.show(rung)
         if every:

@@ -115,9 +115,10 @@ def precisions_of(texts: list[str], devices: dict[str, str]) -> tuple[str, ...]:
 class Rows:
     """The table of rungs, a line as each is done."""
 
-    def __init__(self, sides: tuple[str, ...]) -> None:
+    def __init__(self, sides: tuple[str, ...], timed: bool = True) -> None:
         from rich.console import Console
 
+        self.timed = timed  # whether a rung has a time of its own
         self.console, self.sides, self.begun = Console(highlight=False, soft_wrap=True), sides, False
 
     def show(self, rung) -> None:
@@ -133,7 +134,7 @@ class Rows:
         mark = MARKS[rung.status] + " " * (8 - len(rung.status))
         self._say(
             f"{rung.name:<20}{mark}{_figure(rung.float64_error):>14}{_figure(rung.bound):>9}{lost}{share:>23}"
-            f"{rung.seconds:>7.1f}"
+            + (f"{rung.seconds:>7.1f}" if self.timed else "")
         )
         if rung.first is not None:
             remark = f": {rung.first.remark}" if rung.first.remark else ""
@@ -143,7 +144,7 @@ class Rows:
 
     def _head(self) -> None:
         lost = "".join(f"{side + ' float32':>16}" for side in self.sides)
-        figures = f"{'float64 error':>14}{'bound':>9}{lost}{'explained by rounding':>23}{'s':>7}"
+        figures = f"{'float64 error':>14}{'bound':>9}{lost}{'explained by rounding':>23}" + f"{'s':>7}" * self.timed
         self._say(f"[bold]{'':<28}{figures}[/]")
         self.begun = True
 

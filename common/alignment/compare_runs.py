@@ -111,7 +111,7 @@ class Sides:
         room64 = bound("rounding, room in float64")
         allowed = max(bound(quantity) * size, room64 * (least + beside)) if exact else 2 * allowed32
         beside = 0.0 if section.startswith("weights") else beside  # there it is a limit, and says nothing of the value
-        row.noise = exact and room64 * (least + beside) > bound(quantity) * size
+        row.noise = exact and least + beside > bound(quantity) * size
         # A true zero that rounding fills, such as the gradient of a bias before a batch norm, has no size of its own.
         scale = max(size, explained)
         if not exact and quantity == "float64 forward":
@@ -120,10 +120,17 @@ class Sides:
         row.error64 = between.relative(scale)
         row.bound64 = allowed / scale if scale else 0.0
         if self.lower is not None and not row.noise:
-            self._precision(row, section, names, allowed32, scale)
+            self._precision(row, section, names, allowed32, (size, scale))
 
-    def _precision(self, row: CallRow, section: str, names: tuple[str, str], allowed: float, scale: float) -> None:
-        """What each side's float32 loses against its own float64."""
+    def _precision(
+        self, row: CallRow, section: str, names: tuple[str, str], allowed: float, sizes: tuple[float, float]
+    ) -> None:
+        """What each side's float32 loses against its own float64.
+
+        Args:
+            sizes: of the values themselves, and what their errors are held against.
+        """
+        size, scale = sizes
         found = {}
         for side, runs, name in zip(self.names, self.runs, names, strict=True):
             exact, single = (runs[dtype].stored(section, name) for dtype in (EXACT, self.lower))
@@ -134,7 +141,7 @@ class Sides:
             found[side] = apart(single, exact, sample=True)
         row.bound32 = allowed / scale if scale else 0.0
         errors = {side: one.relative(scale) for side, one in found.items()}
-        if scale == found[self.names[1]].size or any(not error <= row.bound32 for error in errors.values()):
+        if scale == size or any(not error <= row.bound32 for error in errors.values()):
             row.error32 = errors  # the relative error of a true zero says nothing, unless it is too large
             row.ulp = {side: _ulps(one) for side, one in found.items() if one.size}
 

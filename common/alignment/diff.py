@@ -146,6 +146,9 @@ def diff(a: Trace, b: Trace, said: Mapping[str, str] | None = None, tell: Callab
             rungs += _backward(sides, pairs, left, matching, not all(row.same for row in rungs[-1].rows))
             rungs += _steps(sides, matching, pairs)
         notes += _notes(sides)
+    silent = sorted({path for trace in (a, b) for path in trace.head.get("left_out", [])})
+    if silent and "train" in modes:
+        notes.append(f"dropout inside {', '.join(silent)} is left out: its masks cannot be the same in both")
     left, right = first
     unpaired = tuple([call_name(call) for call in side if call.kind not in MOVES] for side in (left, right))
     moves = tuple([call_name(call) for call in side if call.kind in MOVES] for side in (left, right))
