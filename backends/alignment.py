@@ -48,6 +48,7 @@ class Pair:
     optimisers: Mapping[str, Any] = field(default_factory=dict)
     direction: str = DIRECTIONS[0]
     said: Mapping[str, str] = field(default_factory=dict)  # path in Paddle's model → path in PyTorch's
+    devices: Mapping[str, str] = field(default_factory=dict)
     weights: str | None = None
 
     @property
@@ -68,6 +69,7 @@ class Pair:
             loss=self.losses.get(framework, self.plan.loss),
             optimiser=self.optimisers.get(framework, self.plan.optimiser),
             rounding=self.plan.rounding and framework == "torch",
+            device=self.devices.get(framework, self.plan.device),
         )
 
 

@@ -10,6 +10,7 @@ EXAMPLES = """examples:
       --optimizer adam:lr=1e-3 --report runs/align
   dualport align --paddle paddle.vision.models:resnet18 --torch my_resnet.py:resnet18 --input 2,3,64,64
   dualport align --paddle pd.py:Tagger --torch pt.py:Tagger --input tokens=2,16:int64:0..999 --args width=8
+  dualport align --paddle pd.py:Net --torch pt.py:Net --input 4,1,28,28 --device torch=cuda,paddle=cpu
   dualport align --paddle pd.py:Net --torch pt.py:Net --input 4,1,28,28 --direction torch-to-paddle --weights net.pt
 
 Weights are carried by the kind of each layer: matched by name first, then by what feeds them; nothing is guessed.
@@ -45,7 +46,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from dualport.common.errors import BadInput, choose
     from dualport.scripts.model_options import plan_of
+    from dualport.scripts.validate import devices_of
 
+    devices = devices_of(arguments.device)
+    arguments.device = "cpu"
     plan = plan_of(arguments)
     sides = ("paddle", "torch")
     given = {kind: {s: getattr(arguments, f"{s}_{kind}") for s in sides} for kind in ("args", "loss", "optimizer")}
@@ -67,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         optimisers={side: value for side, value in given["optimizer"].items() if value},
         direction=choose(arguments.direction, DIRECTIONS, "direction"),
         said=parse_map(arguments.map),
+        devices=devices,
         weights=arguments.weights,
     )
     folder = make_folder(arguments.report) if arguments.report else None

@@ -30,7 +30,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--optimizer", default="adam", metavar="WHAT",
         help="adam, adamw, sgd, momentum or rmsprop with its numbers, such as adam:lr=1e-3,beta1=0.5 (default: adam)",
     )  # fmt: skip
-    parser.add_argument("--device", default="cpu", metavar="WHERE", help="cpu (default) or cuda")
+    where = "cpu (default) or cuda; for align also one for each: torch=cuda,paddle=cpu"
+    parser.add_argument("--device", default="cpu", metavar="WHERE", help=where)
 
 
 def plan_of(arguments: argparse.Namespace, loss=None, optimiser=None):

@@ -121,6 +121,8 @@ class Sides:
         row.bound64 = allowed / scale if scale else 0.0
         if self.lower is not None and not row.noise:
             self._precision(row, section, names, allowed32, (size, scale))
+            if between.count < FEW:  # one random draw says too little of a handful of elements: shown, not judged
+                row.bound32 = None
 
     def _precision(
         self, row: CallRow, section: str, names: tuple[str, str], allowed: float, sizes: tuple[float, float]

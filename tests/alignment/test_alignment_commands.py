@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -14,6 +16,8 @@ import torch
 from dualport.common.alignment.trace_file import open_trace
 from dualport.common.weights import read
 from dualport.scripts.command_line import main
+
+from gpus import devices
 
 HOUSE = Path(__file__).resolve().parents[2]
 INPUT = ("--input", "4,1,28,28")
@@ -254,3 +258,38 @@ def test_arrays_from_a_file_are_what_the_model_gets(examples, capsys):
         run = trace.runs["float64", "eval"]
         number = next(number for number, source in run.sources.items() if source == "input x")
         assert (run.array("values", number) == 0.5).all()
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("model", ["examples", "Encoder", "UNet"])
+def test_a_pair_is_aligned_on_cuda(model, examples, capsys):
+    """Each framework on the GPU where it finds one; the other stays on the CPU."""
+    where = devices("cuda")
+    if "cuda" not in where.values():
+        pytest.skip("neither PyTorch nor Paddle finds a CUDA GPU here")
+    zoo, given = Path(__file__).parent / "zoo", ["--device", ",".join(f"{n}={d}" for n, d in where.items())]
+    if model == "examples":
+        pair = ["--paddle", "examples_pd.py:Net", "--torch", "examples_pt.py:Net", *INPUT]
+    else:
+        files = [f"{zoo / f'pairs_{name}.py'}:{model}" for name in ("paddle", "torch")]
+        what = "2,1,16,16" if model == "UNet" else "2,7:int64:0..49"
+        pair = ["--paddle", files[0], "--torch", files[1], "--input", what]
+    assert main(["align", *pair, *given, "--steps", "3"]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("there", "absent"), [("torch", "paddle"), ("paddle", "torch")])
+def test_one_framework_is_enough_to_trace_and_none_to_compare(there, absent, examples):
+    """The other framework cannot be imported in these processes."""
+    program = (
+        "import sys; sys.modules[sys.argv[1]] = None; from dualport.scripts.command_line import main; "
+        "raise SystemExit(main(sys.argv[2:]))"
+    )
+    model = {"torch": "examples_pt.py:Net", "paddle": "examples_pd.py:Net"}[there]
+    words = ["trace", f"--{there}", model, *INPUT, "--mode", "eval", "-o", "t.h5"]
+    done = subprocess.run([sys.executable, "-c", program, absent, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    program = program.replace("sys.modules[sys.argv[1]] = None", "sys.modules['torch'] = sys.modules['paddle'] = None")
+    words = ["", "diff", "t.h5", "t.h5"]
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "same system" in done.stdout

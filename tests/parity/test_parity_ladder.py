@@ -7,36 +7,18 @@ from functools import cache
 
 import numpy as np
 import pytest
-from dualport.backends.isolate import run_all
 from dualport.backends.ladder import Climber
 from dualport.backends.validation import validate
-from dualport.common.errors import BadInput, EnvironmentFailed
+from dualport.common.errors import BadInput
 from dualport.common.parity.climb import LOWERED, RUNGS, Climb, Side, steps_of
 from dualport.common.parity.tolerances import TOLERANCES, bound
 from dualport.common.parity.verdict import FAIL, PASS, SKIPPED, Verdict
 from ladder_systems import STEPS, SYSTEMS, climb, toy
 
+from gpus import devices
+
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 BOUNDS = {tolerance.bound for tolerance in TOLERANCES.values()}
-
-
-def finds_cuda(framework: str, tell) -> bool:
-    """Whether a framework finds a GPU; asked in a process of its own, for both in one process may clash."""
-    from dualport.backends import load_backend
-
-    try:
-        return load_backend(framework).device.choose_device("cuda") == "cuda"
-    except EnvironmentFailed:
-        return False
-
-
-@cache
-def devices(wanted: str) -> dict[str, str]:
-    """Where each framework runs: on CUDA those that find a GPU."""
-    if wanted == "cpu":
-        return {"torch": "cpu", "paddle": "cpu"}
-    found = {name: run_all({name: (finds_cuda, (name,))})[name][0] for name in ("torch", "paddle")}
-    return {name: "cuda" if there else "cpu" for name, there in found.items()}
 
 
 @cache
