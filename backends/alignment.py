@@ -70,6 +70,7 @@ class Pair:
             optimiser=self.optimisers.get(framework, self.plan.optimiser),
             rounding=self.plan.rounding and framework == "torch",
             device=self.devices.get(framework, self.plan.device),
+            lean=True,
         )
 
 

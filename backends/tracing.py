@@ -18,7 +18,7 @@ import numpy as np
 
 from ..common.alignment.inputs import Input, describe
 from ..common.alignment.optimizers import Optimiser
-from ..common.alignment.sinks import Compared, Stored
+from ..common.alignment.sinks import Compared, Measured, Stored
 from ..common.alignment.trace_file import FORMAT, VERSION
 from ..common.alignment.weight_views import View, to_canonical, to_own, weight_views
 from ..common.errors import BadInput
@@ -39,7 +39,7 @@ class Plan:
     """What is done with a model. `loss` is the user's function of the outputs; by default a fixed random projection.
 
     In the first of `modes` there is a backward pass and `steps` steps of the optimiser; in the second one a forward
-    pass alone.
+    pass alone. `lean`: of large arrays, lower precisions leave only how far they are from the first one.
     """
 
     inputs: Sequence[Input]
@@ -51,6 +51,7 @@ class Plan:
     loss: str | Callable | None = None
     device: str = "cpu"
     rounding: bool = True
+    lean: bool = False
 
 
 class Subject:
@@ -273,7 +274,11 @@ def write_trace(subject: Subject, path, tell: Callable[[str], None] = lambda wha
                 tell(f"{dtype} {mode}")
                 sink = Stored(runs.create_group(f"{dtype}/{mode}"))
                 put_all(sink, "start", subject.start)
+                if plan.lean and dtype != plan.dtypes[0]:
+                    sink = Measured(sink.group, runs[f"{plan.dtypes[0]}/{mode}"])
                 run_pass(subject, dtype, mode, sink)
+                if isinstance(sink, Measured):
+                    sink.note("lost", sink.lost)
         if plan.rounding:
             head.note("rounding", _rounding(subject, runs, tell))
 

@@ -135,17 +135,23 @@ class Sides:
         size, scale = sizes
         found = {}
         for side, runs, name in zip(self.names, self.runs, names, strict=True):
-            exact, single = (runs[dtype].stored(section, name) for dtype in (EXACT, self.lower))
-            if exact is None or single is None:
+            found[side] = self._lost(runs, section, name)
+            if found[side] is None:
                 return
-            if exact.shape != single.shape or single.dtype.kind != "f":
-                return
-            found[side] = apart(single, exact, sample=True)
         row.bound32 = allowed / scale if scale else 0.0
         errors = {side: one.relative(scale) for side, one in found.items()}
         if scale == size or any(not error <= row.bound32 for error in errors.values()):
             row.error32 = errors  # the relative error of a true zero says nothing, unless it is too large
             row.ulp = {side: _ulps(one) for side, one in found.items() if one.size}
+
+    def _lost(self, runs: Mapping[str, Run], section: str, name: str) -> Apart | None:
+        """An array's lower precision against its exact one; None where either is missing or has another shape."""
+        exact, single = (runs[dtype].stored(section, name) for dtype in (EXACT, self.lower))
+        if single is None:
+            return runs[self.lower].lost(section, name)
+        if exact is None or exact.shape != single.shape or single.dtype.kind != "f":
+            return None
+        return apart(single, exact, sample=True)
 
     def _beside(self, section: str, size: float) -> float:
         """One rounding in float64 of the largest gradient so far: where a gradient is truly zero, it is what is left of

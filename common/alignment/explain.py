@@ -89,7 +89,7 @@ def _evidence(difference: Difference, pair: CallPair, runs, traces, mode: str, o
     followed = other is not None
     if other is None:
         other = runs[1].array("values", pair.out_b.outputs[0][1])
-    if output is None or other is None or output.shape != other.shape:
+    if output is None or other is None:
         return None
     inputs, weights = zip(
         *(_given(run, call, trace) for run, call, trace in zip(runs, (pair.a, pair.b), traces, strict=True)),

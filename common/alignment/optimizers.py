@@ -37,7 +37,7 @@ class Optimiser:
     settings: dict[str, float] = field(default_factory=lambda: dict(DEFAULTS["adam"]))
 
     def __str__(self) -> str:
-        return f"{self.kind}:" + ",".join(f"{name}={value:g}" for name, value in self.settings.items())
+        return f"{self.kind}: " + ", ".join(f"{name}={value:g}" for name, value in self.settings.items())
 
 
 def parse_optimizer(text: str) -> Optimiser:

@@ -11,7 +11,9 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from .measure import sampled_error
+from .measure import apart, sampled_error
+
+LARGE = 2**16  # elements
 
 
 def safe(name: str) -> str:
@@ -41,6 +43,24 @@ class Stored:
     def note(self, name: str, content) -> None:
         """Keep data that is not an array, as JSON."""
         self.group.create_dataset(name, data=np.frombuffer(json.dumps(content).encode(), np.uint8))
+
+
+class Measured(Stored):
+    """Write what comes, but of a large array only how far it is from `exact`: of a lower precision nothing more is
+    asked, and writing it would take longer than computing it."""
+
+    def __init__(self, group, exact) -> None:
+        super().__init__(group)
+        self.exact = exact
+        self.lost: dict[str, dict[str, tuple[float, float]]] = {}
+
+    def put(self, section: str, name: str, array: np.ndarray) -> None:
+        found = self.exact.get(f"{section}/{safe(name)}") if array.size > LARGE and array.dtype.kind == "f" else None
+        if found is None or found.shape != array.shape:
+            super().put(section, name, array)
+            return
+        one = apart(array, found, sample=True)
+        self.lost.setdefault(section, {})[name] = (one.error, one.size)
 
 
 class Compared:

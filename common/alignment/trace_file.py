@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInput
+from .measure import Apart
 from .sinks import names_of, safe
 from .weight_views import View, weight_views
 
@@ -56,6 +57,7 @@ class Run:
     def __init__(self, group, name: str, dtype: str, mode: str) -> None:
         self.group, self.name, self.dtype, self.mode = group, name, dtype, mode
         self.calls = [call_of(one) for one in _json(group, "calls", name)]
+        self._lost: dict | None = None
         notes = _json(group, "sources", name)
         self.sources: dict[int, str] = {int(number): source for number, source in notes.items()}
 
@@ -82,6 +84,13 @@ class Run:
     def note(self, name: str):
         """What was noted under a name, or None."""
         return _json(self.group, name, self.name) if name in self.group else None
+
+    def lost(self, section: str, name: str) -> Apart | None:
+        """How far a large array of a lower precision is from the exact one, where that is all that was written."""
+        if self._lost is None:
+            self._lost = self.note("lost") or {}
+        found = self._lost.get(section, {}).get(name)
+        return None if found is None else Apart(float(found[0]), float(found[1]), 2**16, 0.0)
 
     def names(self, section: str) -> list[str]:
         group = self.group.get(section)
