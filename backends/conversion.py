@@ -18,9 +18,9 @@ from ..common.parity.agreement import Check, judged
 from ..common.parity.tolerances import relative_error
 from ..common.weights import read, write
 from ..common.weights.convert import FRAMEWORK_OF, Conversion, framework_of
-from .alignment import sketch
+from .carrying import sketch
 from .recording_values import tensors_in
-from .tracing import Plan, Subject
+from .subject import Plan, Subject
 
 SIZES = (32, 28, 64, 224, 16, 96, 128, 192, 256, 299, 8)  # tried where nobody says the input
 LENGTH = 8  # of a sequence

@@ -44,7 +44,8 @@ def plan_of(arguments: argparse.Namespace, loss=None, optimiser=None):
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread for each framework: they run side by side
 
-    from dualport.backends.tracing import MODES, PRECISIONS, Plan, check_dtypes
+    from dualport.backends.subject import MODES, PRECISIONS, Plan
+    from dualport.backends.tracing import check_dtypes
     from dualport.common.alignment.inputs import parse_inputs
     from dualport.common.alignment.optimizers import parse_optimizer
     from dualport.common.errors import BadInput, choose

@@ -45,8 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     plan = plan_of(arguments, arguments.loss, arguments.own_optimizer)
     framework = "torch" if arguments.torch else "paddle"
 
-    from dualport.backends.alignment import load_file, match_with, sketch
-    from dualport.backends.tracing import Subject, write_trace
+    from dualport.backends.carrying import load_file, match_with, sketch
+    from dualport.backends.subject import Subject
+    from dualport.backends.tracing import write_trace
     from dualport.common.alignment.matching import parse_map
     from dualport.common.atomic import atomic_path
 

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 from dualport.common import plotting
+from dualport.common.alignment.aligned_rung import AlignedRung
 from dualport.common.alignment.compare_runs import CallRow
-from dualport.common.alignment.diff import AlignedRung, Difference
+from dualport.common.alignment.diff import Difference
 from dualport.common.alignment.explain import Explained
 from dualport.common.alignment.matching import Matching
 from dualport.common.alignment.outcome import alignment_json
