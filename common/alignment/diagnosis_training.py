@@ -93,19 +93,25 @@ def _followed(before: Arrays, new: np.ndarray, batch: np.ndarray, mine: float, o
     return None
 
 
-def explain_gradient(names: tuple[str, str], gradients: tuple[np.ndarray, np.ndarray]) -> list[Explanation]:
-    """What turns one side's gradient into the other's: a factor, its sign, an order of axes, or no gradient at all."""
+def explain_gradient(
+    names: tuple[str, str], gradients: tuple[np.ndarray, np.ndarray], what: str = "gradient"
+) -> list[Explanation]:
+    """What turns one side's gradient into the other's: a factor, its sign, an order of axes, or no gradient at all.
+
+    Args:
+        what: the name of the array, which may as well be the output of a model.
+    """
     if error(*gradients) == 0:
         return []
-    return first_that_removes([_gradient_trials(names, gradients)], gradients, "gradients")
+    return first_that_removes([_gradient_trials(names, gradients, what)], gradients, f"{what}s")
 
 
-def _gradient_trials(names: tuple[str, str], gradients: tuple[np.ndarray, np.ndarray]) -> Iterator[Trial]:
+def _gradient_trials(names: tuple[str, str], gradients: tuple[np.ndarray, np.ndarray], what: str) -> Iterator[Trial]:
     for side in (0, 1):
         labels = names[1 - side], names[side]
-        found = array_changes(gradients[1 - side], gradients[side], labels, "gradient", both=not side)
+        found = array_changes(gradients[1 - side], gradients[side], labels, what, both=not side)
         yield from (Trial(said, "so changed,", made, gradients[side]) for said, made in found)
-        if not np.any(gradients[side]):
+        if what == "gradient" and not np.any(gradients[side]):
             said = f"{names[side]}'s gradient is zero everywhere, as of a weight that is detached or not trained"
             yield Trial(
                 said, f"with {names[1 - side]}'s left out", np.zeros(np.shape(gradients[1 - side])), gradients[side]

@@ -15,6 +15,7 @@ from .compare_runs import CallRow
 from .diagnosis import Evidence, explain
 from .diagnosis_training import explain_exchanged, explain_gradient, explain_initial, explain_statistics, explain_step
 from .diff import Difference
+from .diff_forward import outputs_of
 from .graph import Node
 from .matching import Matching, match_nodes
 from .pairing import CallPair
@@ -79,6 +80,18 @@ def _forward(difference: Difference, mode: str, rung: Rung, a: Trace, b: Trace, 
         evidence = _evidence(difference, pair, runs, (a, b), mode, own)
         if evidence is not None:
             found += _of(row.name, explain(evidence))
+    return found if rows else _outputs(difference, rung, runs)
+
+
+def _outputs(difference: Difference, rung: Rung, runs: tuple[Run, Run]) -> list[Explained]:
+    """Where every call agrees and what the models return does not: what was done to it on the way out."""
+    found = []
+    for (name, x), (_, y) in zip(*(outputs_of(run) for run in runs), strict=False):
+        shown = f"output {name}".strip()
+        if any(row.name == shown and not row.same for row in rung.rows):
+            arrays = (runs[0].array("values", x), runs[1].array("values", y))
+            if all(one is not None and one.dtype.kind == "f" for one in arrays):
+                found += _of(shown, explain_gradient(difference.names, arrays, "output"))
     return found
 
 

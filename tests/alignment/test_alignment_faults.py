@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import paddle
 import pytest
 import torch
 from dualport.common.parity.tolerances import bound
@@ -84,6 +85,7 @@ def test_a_flipped_output_is_found_element_by_element():
     found = align(*pair(flipped=True), INPUT)
     assert first(found) == ("forward", "output")
     assert any(name.startswith("flip") for name in found.unpaired[1])
+    assert any("revers" in text or "flip" in text for text in told(found)), found.explanations
 
 
 def test_layers_that_are_crossed_by_their_names_are_found_and_the_map_is_tried():
@@ -95,8 +97,35 @@ def test_layers_that_are_crossed_by_their_names_are_found_and_the_map_is_tried()
 
 def test_swapped_sides_before_a_flatten():
     found = align(*pair(swapped=True), INPUT)
-    assert not found.ok
     assert first(found)[0] == "forward"
+    assert any("(0, 1, 3, 2)" in text for text in told(found)), found.explanations
+
+
+def test_layers_of_classes_that_share_a_name_are_told_apart():
+    def blocks(slope):
+        class Block(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc = torch.nn.Linear(5, 5)
+
+            def forward(self, x):
+                return torch.nn.functional.leaky_relu(self.fc(x), slope)
+
+        return Block()
+
+    class Block(paddle.nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.fc = paddle.nn.Linear(5, 5)
+
+        def forward(self, x):
+            return paddle.nn.functional.leaky_relu(self.fc(x))
+
+    one = paddle.nn.Sequential(Block(), Block(), Block())
+    other = torch.nn.Sequential(blocks(0.01), blocks(0.3), blocks(0.01))
+    found = align(one, other, "4,5")
+    assert len(own(found)) == 1
+    assert own(found)[0].startswith("leaky_relu in 1 at")
 
 
 def test_a_wrong_momentum_is_found_in_the_running_statistics():
@@ -139,8 +168,6 @@ def test_what_goes_wrong_in_the_second_step_alone_is_found_there():
         optimiser.step = step
         return optimiser
 
-    import paddle
-
     def make_paddle(parameters):
         return paddle.optimizer.SGD(0.1, parameters=parameters)
 
@@ -158,8 +185,6 @@ def test_what_goes_wrong_in_the_second_step_alone_is_found_there():
     ids=["beta2", "eps", "decay"],
 )
 def test_optimisers_with_other_numbers_are_found_and_explained(paddles, torchs, why):
-    import paddle
-
     def make_paddle(parameters):
         return paddle.optimizer.Adam(1e-2, parameters=parameters, **paddles)
 
