@@ -113,7 +113,7 @@ def diff(a: Trace, b: Trace, said: Mapping[str, str] | None = None, tell: Callab
         pairs, *left = pair_calls(*sides.main, layers)
         if first is None:
             first = left
-            rungs += [_inputs(sides), _start(sides, matching)]
+            rungs += [_inputs(sides), *_layers(matching, names), _start(sides, matching)]
         rungs.append(forward_rung(sides, pairs, "forward" if mode == modes[0] else f"forward, {mode}"))
         paired[mode], forwards[mode] = pairs, rungs[-1]
         if mode == modes[0] and all(run.names("gradients/1") or run.names("flow") for run in sides.main):
@@ -171,6 +171,14 @@ def _inputs(sides: Sides) -> Rung:
     return AlignedRung("inputs", rows)
 
 
+def _layers(matching: Matching, names: tuple[str, str]) -> list[Rung]:
+    """A rung that fails where a layer with weights has no certain counterpart: what is not compared proves nothing."""
+    if matching.whole:
+        return []
+    remark = matching.complaint(names)
+    return [AlignedRung("layers", [Row("layers with weights", float("inf"), bound("structure"), remark=remark)])]
+
+
 def _start(sides: Sides, matching: Matching) -> Rung:
     rows = []
     for x, y in matching.weights.items():
@@ -184,6 +192,8 @@ def _start(sides: Sides, matching: Matching) -> Rung:
 
 def _notes(sides: Sides) -> list[str]:
     notes = []
+    if any(run.note("without_gradient") for run in sides.main):
+        notes.append("no gradient reaches the outputs: neither gradients nor steps were compared")
     if sides.dtype != "float64":
         notes.append(f"compared in {sides.dtype} alone: mistakes that are smaller than its rounding do not show")
     elif sides.loose:

@@ -140,6 +140,11 @@ def test_layers_that_nothing_tells_apart_are_listed_and_never_guessed(examples, 
     assert "--map left=one" in sentence
     assert main([*words, "--map", "left=one,right=two"]) == 0
     assert "2 as --map says" in capsys.readouterr().out
+    for side, file in (("--paddle", "a_pd.py"), ("--torch", "a_pt.py")):
+        assert main(["trace", side, f"{file}:Net", "--input", "3,4", "-o", f"{file}.h5"]) == 0
+    capsys.readouterr()
+    assert main(["diff", "a_pd.py.h5", "a_pt.py.h5"]) == 1
+    assert "left, right in paddle could each be any of one, two in torch" in capsys.readouterr().out
 
 
 TWINS_PADDLE = """
