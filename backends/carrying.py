@@ -91,7 +91,7 @@ def match_with(
         matching.require(names, "the weights cannot be carried")
         run = next(iter(other.runs.values()))
         start = {name: run.array("start", name) for name in matching.weights}
-        subject.load(carried(matching, other.views, subject.views, {n: a for n, a in start.items() if a is not None}))
+        subject.load(carried(matching, {n: a for n, a in start.items() if a is not None}))
     return matching
 
 

@@ -109,7 +109,7 @@ class Recording:
         about = self._about[path]
         kind = layer_kind(self.probe.NAME, tuple(about["classes"]))
         name = kind.name if kind else operation_kind(about["class"].lower())
-        opaque = about["library"] and ((kind is not None and kind.opaque) or not about["children"])
+        opaque = about["library"] and (kind is not None or not about["children"])
 
         def watched(*args, **kwargs):
             if self._muted:

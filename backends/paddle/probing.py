@@ -12,8 +12,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from ...common.alignment.kinds import layer_kind
-from ...common.alignment.settings import layer_settings
+from ...common.alignment.settings import layer_record
 
 NAME = "paddle"
 LIBRARY = ("paddle.nn.",)
@@ -131,20 +130,13 @@ def structure(model: nn.Layer) -> list[dict]:
     """What the model is made of, as data; see `weight_views`."""
     found = []
     for path, module in named_modules(model):
-        classes = [one.__name__ for one in type(module).__mro__ if one.__module__.startswith(LIBRARY)]
-        kind = layer_kind(NAME, tuple(classes))
-        forward = getattr(type(module).forward, "__module__", None) or ""
         dropped = module._non_persistable_buffer_names_set
         weights = {
             name: {"shape": list(tensor.shape), "trained": not tensor.stop_gradient, "identity": id(tensor)}
             for name, tensor in [*module._parameters.items(), *module._buffers.items()]
             if tensor is not None and name not in dropped
         }
-        found.append({
-            "path": path, "class": type(module).__name__, "classes": classes,
-            "library": forward.startswith(LIBRARY), "children": sum(1 for _ in module.children()),
-            "weights": weights, "settings": layer_settings(NAME, kind, type(module).__name__, module) if kind else {},
-        })  # fmt: skip
+        found.append(layer_record(NAME, LIBRARY, path, module, weights))
     return found
 
 

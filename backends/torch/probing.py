@@ -20,8 +20,7 @@ from ...common.alignment.constants import (
     rounded,
     rounded_momentum,
 )
-from ...common.alignment.kinds import layer_kind
-from ...common.alignment.settings import layer_settings
+from ...common.alignment.settings import layer_record
 
 NAME = "torch"
 LIBRARY = ("torch.nn.", "torch.ao.")
@@ -87,10 +86,8 @@ def intercept(handler: Callable, model: nn.Module) -> contextlib.AbstractContext
 
 
 def quiet() -> contextlib.AbstractContextManager:
-    """Within, nothing is intercepted, and nothing is recorded for the backward pass."""
-    stack = contextlib.ExitStack()
-    stack.enter_context(torch._C.DisableTorchFunction())
-    return stack
+    """Within, nothing is intercepted."""
+    return torch._C.DisableTorchFunction()
 
 
 def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -102,20 +99,13 @@ def structure(model: nn.Module) -> list[dict]:
     """What the model is made of, as data; see `weight_views`."""
     found, persistent = [], set(model.state_dict())
     for path, module in model.named_modules():
-        classes = [one.__name__ for one in type(module).__mro__ if one.__module__.startswith(LIBRARY)]
-        kind = layer_kind(NAME, tuple(classes))
-        forward = getattr(type(module).forward, "__module__", None) or ""
         weights = {
             name: {"shape": list(tensor.shape), "trained": isinstance(tensor, nn.Parameter) and tensor.requires_grad,
                    "identity": id(tensor)}
             for name, tensor in [*module._parameters.items(), *module._buffers.items()]
             if tensor is not None and (f"{path}.{name}" if path else name) in persistent
         }  # fmt: skip
-        found.append({
-            "path": path, "class": type(module).__name__, "classes": classes,
-            "library": forward.startswith(LIBRARY), "children": sum(1 for _ in module.children()),
-            "weights": weights, "settings": layer_settings(NAME, kind, type(module).__name__, module) if kind else {},
-        })  # fmt: skip
+        found.append(layer_record(NAME, LIBRARY, path, module, weights))
     return found
 
 

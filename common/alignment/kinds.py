@@ -16,14 +16,13 @@ DIMENSIONS = (1, 2, 3)
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of layer. `opaque`: its inner calls are its own affair, and are not recorded."""
+    """One kind of layer. The inner calls of one are its own affair, and are not recorded."""
 
     name: str
     torch: Names
     paddle: Names
     weights: Mapping[str, tuple[str, str, bool]] = field(default_factory=dict)
     settings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    opaque: bool = True
 
 
 def _same(*names: str) -> dict[str, tuple[str, str, bool]]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from ..errors import BadInput
 from .graph import Node
-from .weight_views import View, joined
 
 LISTED = 12  # names in one sentence
 
@@ -178,9 +177,9 @@ def _leftovers(left: dict[str, Node], right: dict[str, Node], found: Matching) -
             found.unmatched[1].extend(y)
 
 
-def carried(matching: Matching, views_a: Mapping[str, View], views_b: Mapping[str, View], arrays: Mapping) -> dict:
+def carried(matching: Matching, arrays: Mapping) -> dict:
     """Canonical arrays of side a under the names of side b."""
-    return {y: arrays[x] for x, y in matching.weights.items() if x in arrays and x in views_a and y in views_b}
+    return {y: arrays[x] for x, y in matching.weights.items() if x in arrays}
 
 
 def parse_map(texts: Sequence[str]) -> dict[str, str]:
@@ -198,6 +197,3 @@ def parse_map(texts: Sequence[str]) -> dict[str, str]:
             raise BadInput(f"--map gives {x} twice")
         found[x] = y
     return found
-
-
-__all__ = ["Matching", "carried", "joined", "match_nodes", "parse_map"]

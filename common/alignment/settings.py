@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .kinds import Kind
+from .kinds import Kind, layer_kind
 
 PAD_MODES = ("Constant", "Zero", "Reflection", "Replication", "Circular")
 _MODE_OF = {"Constant": "constant", "Zero": "constant", "Reflection": "reflect", "Replication": "replicate",
@@ -35,6 +35,23 @@ def layer_settings(framework: str, kind: Kind, class_name: str, layer: Any) -> d
     if kind.name == "dropout":
         found.setdefault("mode", "upscale_in_train")
     return found
+
+
+def layer_record(framework: str, library: tuple[str, ...], path: str, layer: Any, weights: dict[str, dict]) -> dict:
+    """What is known of one layer, as data: where it is, what it is, what it holds.
+
+    Args:
+        library: beginnings of the names of the framework's own modules.
+    """
+    name = type(layer).__name__
+    classes = [one.__name__ for one in type(layer).__mro__ if one.__module__.startswith(library)]
+    kind = layer_kind(framework, tuple(classes))
+    forward = getattr(type(layer).forward, "__module__", None) or ""
+    return {
+        "path": path, "class": name, "classes": classes, "library": forward.startswith(library),
+        "children": sum(1 for _ in layer.children()), "weights": weights,
+        "settings": layer_settings(framework, kind, name, layer) if kind else {},
+    }  # fmt: skip
 
 
 def _from_paddle(kind: str, found: dict[str, Any]) -> dict[str, Any]:
