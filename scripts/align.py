@@ -20,7 +20,7 @@ exit codes: 0 the same system, 1 different systems, 2 bad input, 3 a framework o
 
 def configure(parser: argparse.ArgumentParser) -> None:
     from dualport.scripts.diff import add_outcome_options
-    from dualport.scripts.model_options import add_run_options
+    from dualport.scripts.terminal.model_options import add_run_options
 
     parser.add_argument("--paddle", required=True, metavar="MODEL", help="file.py:Name or package.module:Name of a "
                         "paddle.nn.Layer")  # fmt: skip
@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from dualport.common.errors import BadInput, choose
-    from dualport.scripts.model_options import plan_of
+    from dualport.scripts.terminal.model_options import plan_of
     from dualport.scripts.validate import devices_of
 
     devices = devices_of(arguments.device)
@@ -57,11 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
         if len([value for value in given[kind].values() if value]) == 1:
             raise BadInput(f"--{kind} of one side alone: give --paddle-{kind} and --torch-{kind}")
 
-    from dualport.backends.alignment import DIRECTIONS, Pair, align_pair
-    from dualport.common.alignment.matching import parse_map
+    from dualport.backends.models.align import DIRECTIONS, Pair, align_pair
     from dualport.common.atomic import make_folder
+    from dualport.common.compare.matching.layers import parse_map
     from dualport.scripts.diff import facts_of, show
-    from dualport.scripts.passes import Passes
+    from dualport.scripts.terminal.tracing_progress import Passes
 
     pair = Pair(
         models={side: getattr(arguments, side) for side in sides},

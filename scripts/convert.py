@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.paddle or arguments.torch:
         return _run_models(arguments)
     from dualport.common.recipes import parse_settings
-    from dualport.common.weights.convert import convert
+    from dualport.common.weights.recipe_conversion import convert
 
     settings = parse_settings(arguments.set)
     done = convert(
@@ -79,10 +79,10 @@ def _run_models(arguments: argparse.Namespace) -> int:
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-    from dualport.backends.conversion import convert_model, verify_model
-    from dualport.common.alignment.inputs import parse_inputs
-    from dualport.common.alignment.matching import parse_map
+    from dualport.backends.models.convert import convert_model, verify_model
+    from dualport.common.compare.matching.layers import parse_map
     from dualport.common.errors import BadInput
+    from dualport.common.traces.inputs import parse_inputs
 
     for option in ("recipe", "part", "dtype", "weights"):
         if getattr(arguments, option):
@@ -123,7 +123,7 @@ def _verify(done, arguments: argparse.Namespace, settings: dict) -> int:
         from dualport.common.errors import BadInput
 
         raise BadInput("--verify runs networks, and this is optimiser state; leave it out (the file is written)")
-    from dualport.backends.verify import verify
+    from dualport.backends.recipes.verify import verify
 
     return _show_checks(verify(done, arguments.key, arguments.source_dtype, settings))
 

@@ -29,12 +29,12 @@ def add_outcome_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from dualport.common.alignment.diff import diff
-    from dualport.common.alignment.explain import explain_difference
-    from dualport.common.alignment.matching import parse_map
-    from dualport.common.alignment.trace_file import open_trace
     from dualport.common.atomic import make_folder
-    from dualport.scripts.passes import Passes
+    from dualport.common.compare.explanation.divergence import explain_difference
+    from dualport.common.compare.matching.layers import parse_map
+    from dualport.common.compare.models import diff
+    from dualport.common.traces.reading import open_trace
+    from dualport.scripts.terminal.tracing_progress import Passes
 
     folder = make_folder(arguments.report) if arguments.report else None
     with open_trace(arguments.first) as a, open_trace(arguments.second) as b, Passes() as passes:
@@ -61,7 +61,7 @@ def facts_of(a: dict, b: dict) -> list[tuple[str, object]]:
 
 def show(difference, facts, folder, arguments: argparse.Namespace) -> int:
     """Print the outcome and write the report; return the exit code."""
-    from dualport.scripts.outcome_table import print_outcome
+    from dualport.scripts.terminal.comparison import print_outcome
 
     if arguments.json:
         print(_json(difference), end="")
@@ -77,7 +77,7 @@ def show(difference, facts, folder, arguments: argparse.Namespace) -> int:
 def _json(difference) -> str:
     import json
 
-    from dualport.common.alignment.outcome import alignment_json
+    from dualport.common.compare.summary import alignment_json
 
     return json.dumps(alignment_json(difference), indent=2, allow_nan=False) + "\n"
 
@@ -85,7 +85,7 @@ def _json(difference) -> str:
 def _write(difference, facts, folder):
     from dualport.common.atomic import make_folder, write_text
     from dualport.common.report import write_report
-    from dualport.common.report.alignment import build_report
+    from dualport.common.report.comparison import build_report
 
     write_text(folder / "alignment.json", _json(difference))
     return write_report(folder / "report.html", build_report(difference, facts, make_folder(folder / "figures")))

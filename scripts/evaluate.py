@@ -34,11 +34,11 @@ def run(arguments: argparse.Namespace) -> None:
     import json
     from pathlib import Path
 
-    from dualport.backends.run import open_run
+    from dualport.backends.recipes.run import open_run
     from dualport.common.atomic import make_folder, write_text
     from dualport.common.evaluation import evaluate, held_out_set
+    from dualport.common.runs.config import versions
     from dualport.common.runs.folder import RunFolder
-    from dualport.common.runs.record import versions
 
     _check(arguments)
     own = RunFolder(arguments.run).read_config()["data"]

@@ -17,9 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from dualport.backends.run import open_run
+    from dualport.backends.recipes.run import open_run
+    from dualport.common.drawing.write_up import draw
     from dualport.common.errors import choose
-    from dualport.common.figures import draw
     from rich.progress import track
 
     choose(arguments.device, ("auto", "cpu", "cuda"), "device")

@@ -55,9 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _chosen(arguments: argparse.Namespace) -> list[tuple]:
     """For each recipe: as published, as trained here, and its data. All of it is checked before anything runs."""
-    from dualport.backends.run import load_data, with_schedule
+    from dualport.backends.recipes.run import load_data, with_schedule
     from dualport.common import recipes
-    from dualport.common.runs.start import published_start
+    from dualport.common.runs.published_start import published_start
 
     settings = recipes.parse_settings(arguments.set)
     rows = []
@@ -77,13 +77,13 @@ def _reproduce(published, trained, source: str, arguments: argparse.Namespace, b
     import json
     from pathlib import Path
 
-    from dualport.backends.isolate import run_all
-    from dualport.backends.reproduction import train_and_draw
-    from dualport.backends.run import Job, default_out
-    from dualport.common.parity import agreement
+    from dualport.backends.processes import run_all
+    from dualport.backends.recipes.reproduce import train_and_draw
+    from dualport.backends.recipes.run import Job, default_out
+    from dualport.common.compare import agreement
     from dualport.common.report.reproduction import Outcome
     from dualport.common.runs.folder import RunFolder
-    from dualport.scripts.progress import TrainingProgress
+    from dualport.scripts.terminal.training_progress import TrainingProgress
 
     jobs = {}
     for backend in backends:
@@ -123,9 +123,9 @@ def _compare(outcome, jobs: dict, folders: dict) -> None:
     import tempfile
     from pathlib import Path
 
-    from dualport.backends.isolate import run_all
-    from dualport.backends.reproduction import outputs_of, take_first_steps
-    from dualport.common.parity import agreement, lockstep
+    from dualport.backends.processes import run_all
+    from dualport.backends.recipes.reproduce import outputs_of, take_first_steps
+    from dualport.common.compare import agreement, lockstep
 
     with tempfile.TemporaryDirectory() as scratch:
         states = str(Path(scratch) / "states")

@@ -15,7 +15,7 @@ One framework is enough. `dualport diff t.h5 p.h5` compares two such files anywh
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    from dualport.scripts.model_options import add_run_options
+    from dualport.scripts.terminal.model_options import add_run_options
 
     parser.add_argument("--torch", metavar="MODEL", help="file.py:Name or package.module:Name of a torch.nn.Module")
     parser.add_argument("--paddle", metavar="MODEL", help="the same of a paddle.nn.Layer")
@@ -35,8 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from dualport.common.errors import BadInput
-    from dualport.scripts.model_options import plan_of
-    from dualport.scripts.passes import Passes
+    from dualport.scripts.terminal.model_options import plan_of
+    from dualport.scripts.terminal.tracing_progress import Passes
 
     if bool(arguments.torch) == bool(arguments.paddle):
         raise BadInput("name one model: --torch file.py:Name or --paddle file.py:Name")
@@ -45,11 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     plan = plan_of(arguments, arguments.loss, arguments.own_optimizer)
     framework = "torch" if arguments.torch else "paddle"
 
-    from dualport.backends.carrying import load_file, match_with, sketch
-    from dualport.backends.subject import Subject
-    from dualport.backends.tracing import write_trace
-    from dualport.common.alignment.matching import parse_map
+    from dualport.backends.models.model import Subject
+    from dualport.backends.models.start_weights import load_file, match_with, sketch
+    from dualport.backends.models.trace import write_trace
     from dualport.common.atomic import atomic_path
+    from dualport.common.compare.matching.layers import parse_map
 
     with Passes() as passes:
         passes.show(framework, "import")
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _summary(path: str) -> None:
     from pathlib import Path
 
-    from dualport.common.alignment.trace_file import open_trace
+    from dualport.common.traces.reading import open_trace
 
     with open_trace(path) as trace:
         run = next(iter(trace.runs.values()))

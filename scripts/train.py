@@ -46,10 +46,10 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from dualport.backends.run import Job, default_out, execute, with_schedule
+    from dualport.backends.recipes.run import Job, default_out, execute, with_schedule
     from dualport.common import recipes
     from dualport.common.errors import choose
-    from dualport.scripts.progress import TrainingProgress
+    from dualport.scripts.terminal.training_progress import TrainingProgress
 
     choose(arguments.device, ("auto", "cpu", "cuda"), "device")
     recipe = recipes.recipe(arguments.recipe, recipes.parse_settings(arguments.set))

@@ -52,11 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # small batches: a second thread costs more than it gives
 
     from dualport.backends import NAMES
-    from dualport.backends.run import load_data, with_schedule
-    from dualport.backends.validation import validate
+    from dualport.backends.recipes.run import load_data, with_schedule
+    from dualport.backends.recipes.validate import validate
     from dualport.common import recipes
     from dualport.common.atomic import make_folder
-    from dualport.common.parity.climb import Climb, Side
+    from dualport.common.compare.ladder import Climb, Side
 
     settings = recipes.parse_settings(arguments.set)
     recipe = recipes.recipe(arguments.recipe, settings)
@@ -103,8 +103,8 @@ def precisions_of(texts: list[str], devices: dict[str, str]) -> tuple[str, ...]:
     Raises:
         BadInput: an unknown one, or TF32 where nothing runs on CUDA.
     """
+    from dualport.common.compare.ladder import PRECISIONS
     from dualport.common.errors import BadInput, choose
-    from dualport.common.parity.climb import PRECISIONS
 
     wanted = [choose(one.strip(), PRECISIONS, "precision") for text in texts for one in text.split(",")]
     if "tf32" in wanted and "cuda" not in devices.values():
@@ -153,7 +153,7 @@ class Rows:
 
 
 def _figure(value: float | None) -> str:
-    from dualport.common.parity.verdict import short
+    from dualport.common.compare.verdict import short
 
     if value is None:
         return "–"
@@ -164,7 +164,7 @@ def _write(folder, verdict, climb, devices: dict[str, str], isolate: bool, argum
     from dualport.common.atomic import make_folder, write_text
     from dualport.common.report import write_report
     from dualport.common.report.validation import build_report
-    from dualport.common.runs.record import versions
+    from dualport.common.runs.config import versions
 
     write_text(folder / "validation.json", verdict.text())
     facts = [("data", f"{arguments.data}, {len(climb.dataset):,} images"), ("seed", climb.seed)]

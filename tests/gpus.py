@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from dualport.backends.isolate import run_all
+from dualport.backends.processes import run_all
 from dualport.common.errors import EnvironmentFailed
 
 

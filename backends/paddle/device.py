@@ -8,7 +8,7 @@ import re
 import paddle
 
 from ...common.errors import EnvironmentFailed
-from ..interface import Unsupported
+from ..session import Unsupported
 
 paddle.disable_signal_handler()  # a process that is stopped should end quietly, not with Paddle's C++ traceback
 

@@ -9,9 +9,9 @@ import paddle
 from paddle import nn
 
 from ...common import spec
-from ..forward import Observer, run_network, sample_latent, unseen
+from ..network import Observer, run_network, sample_latent, unseen
 from .layers import make_layer
-from .state import load_arrays, load_own, to_array
+from .weights import load_arrays, load_own, to_array
 
 
 def attach(root: nn.Layer, name: str, module: nn.Layer) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from ...common.alignment.optimizers import Optimiser
 from ...common.errors import BadInput
-from .probing import noisy, quiet, to_numpy
+from ...common.traces.optimizer import Optimiser
+from .calls import noisy, quiet, to_numpy
 
 MOMENTS = {
     "moment1": "first", "moment2": "second", "velocity": "velocity", "momentum": "velocity", "mean_square": "square"
@@ -138,7 +138,7 @@ def make_optimiser(wanted: Optimiser | Callable, model: nn.Layer):
 
 
 def described(optimiser) -> dict:
-    """Kind and numbers of an optimiser, under the names of `optimizers.py`; what cannot be told is left out."""
+    """Kind and numbers of an optimiser, under the names of `traces/optimizer.py`; what cannot be told is left out."""
     names = {"_beta1": "beta1", "_beta2": "beta2", "_epsilon": "eps", "_momentum": "momentum", "_rho": "alpha",
              "_centered": "centered", "_use_nesterov": "nesterov"}  # fmt: skip
     kept = {name: getattr(optimiser, own, None) for own, name in names.items()}

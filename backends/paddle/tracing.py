@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import paddle
 
-from ...common.parity.trace import Probe
-from ..interface import Arrays
-from .state import to_array
+from ...common.traces.exchange import Probe
+from ..session import Arrays
+from .weights import to_array
 
 
 class Watch:

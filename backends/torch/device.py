@@ -7,7 +7,7 @@ import os
 import torch
 
 from ...common.errors import EnvironmentFailed
-from ..interface import Unsupported
+from ..session import Unsupported
 
 _AMPERE = (8, 0)  # the first compute capability with TF32
 _LACKING = ("not implemented for", "could not create a primitive")  # in errors of what is not there

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from ...common.alignment.constants import rounded
-from ...common.alignment.optimizers import Optimiser
 from ...common.errors import BadInput
-from .probing import noisy, to_numpy
+from ...common.traces.optimizer import Optimiser
+from .calls import noisy, to_numpy
 
 MOMENTS = {"exp_avg": "first", "exp_avg_sq": "second", "momentum_buffer": "velocity", "square_avg": "square"}
 
@@ -137,7 +137,7 @@ def _made(wanted: Optimiser, parameters: list[nn.Parameter]) -> torch.optim.Opti
 
 
 def described(optimiser) -> dict:
-    """Kind and numbers of an optimiser, under the names of `optimizers.py`; what cannot be told is left out."""
+    """Kind and numbers of an optimiser, under the names of `traces/optimizer.py`; what cannot be told is left out."""
     group = optimiser.param_groups[0]
     names = ("lr", "eps", "weight_decay", "momentum", "dampening", "nesterov", "alpha", "centered")
     found = {name: float(group[name]) for name in names if isinstance(group.get(name), (int, float))}

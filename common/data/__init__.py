@@ -3,11 +3,11 @@
 from .check import Report, Variable, check, orientation
 from .dataset import Dataset
 from .export import export_mat, export_parts
-from .folder import FACE_CROP, FACE_SHAPE
-from .labels import MEANINGS
+from .formats.image_folder import FACE_CROP, FACE_SHAPE
+from .formats.labels import MEANINGS
 from .load import NAMED, PARTS, load
-from .mnist import MIRRORS, fetch_mnist
 from .preview import write_preview
+from .sources.mnist import MIRRORS, fetch_mnist
 
 __all__ = [
     "FACE_CROP",

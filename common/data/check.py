@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInput
-from .chunks import blocks
 from .dataset import Dataset
-from .folder import Progress, list_folder
-from .hdf5 import checked_variable, open_mat, variables
+from .formats.hdf5 import checked_variable, open_mat, variables
+from .formats.hdf5_blocks import blocks
+from .formats.image_folder import Progress, list_folder
+from .formats.mat import IMAGE, LABEL
+from .formats.signature import signature
 from .load import NAMED, as_path, find_mat, is_image_folder, load
-from .mat import IMAGE, LABEL
-from .signature import signature
 
 SAMPLE = 2000  # images looked at for the orientation
 TALLER = 1.1  # upright digits are this much taller than wide: 1.3 times in MNIST, 1.5 in the embedded digits

@@ -6,16 +6,16 @@ import os
 from pathlib import Path
 
 from ..errors import BadInput, choose
-from .archive import read_zip
 from .dataset import Dataset
-from .digits import load_digits
-from .folder import Progress, holds_images, is_image_name, read_image_folder
-from .idx import find_idx, read_idx_folder
-from .labels import MEANINGS
-from .mat import read_mat
-from .mnist import load_mnist
-from .photos import load_photos
-from .signature import signature
+from .formats.idx import find_idx, read_idx_folder
+from .formats.image_folder import Progress, holds_images, is_image_name, read_image_folder
+from .formats.labels import MEANINGS
+from .formats.mat import read_mat
+from .formats.notebook_zip import read_zip
+from .formats.signature import signature
+from .sources.digits import load_digits
+from .sources.mnist import load_mnist
+from .sources.photos import load_photos
 
 PARTS = ("train", "test")
 NAMED = ("digits", "mnist", "photos")  # sources that are no paths

@@ -8,7 +8,7 @@ from .held_out import HeldOut, held_out_set
 from .importance import log_likelihoods
 from .latent_measures import active_units, knn_accuracy
 from .measures import Measure
-from .outcome import Outcome, evaluate
+from .run_measures import Outcome, evaluate
 from .terms import Terms, elbo_terms
 
 __all__ = [

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import plotting
-from ..parity.agreement import Check
-from ..parity.lockstep import StepDifference
-from ..parity.tolerances import bound
-from ..runs.record import differences
+from .. import drawing
+from ..compare.agreement import Check
+from ..compare.lockstep import StepDifference
+from ..compare.tolerances import bound
+from ..runs.config import differences
 from ..spec import Recipe, to_json
 from .blocks import Figure, FigureRow, KeyValues, Report, Section, Table, Text
 
@@ -176,12 +176,12 @@ def _curves(outcome: Outcome, folder: Path) -> list[Figure | FigureRow]:
         rows = [{"epoch": epoch, "loss": value} for epoch, value in enumerate(per_image)]
         only_losses = {key: [{"epoch": r["epoch"], "loss": r["loss"]} for r in own] for key, own in histories.items()}
         path = folder / f"{name}-published.png"
-        plotting.loss_curves(path, {"published": rows, **only_losses}, title=f"{name}: beside the published loss")
+        drawing.loss_curves(path, {"published": rows, **only_losses}, title=f"{name}: beside the published loss")
         blocks.append(Figure(path, "The published loss of each epoch, per image, and both frameworks'."))
-    losses = plotting.loss_curves(folder / f"{name}-losses.png", histories, title=f"{name}: losses of both")
+    losses = drawing.loss_curves(folder / f"{name}-losses.png", histories, title=f"{name}: losses of both")
     blocks += [Figure(losses, "Loss, reconstruction and KL, mean per image.")]
     if outcome.steps:
-        path = plotting.step_difference(
+        path = drawing.step_difference(
             folder / f"{name}-steps.png",
             [one.step for one in outcome.steps],
             [one.loss for one in outcome.steps],

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import plotting
-from ..parity.climb import LOWERED
-from ..parity.compare import Row
-from ..parity.tolerances import TOLERANCES
-from ..parity.verdict import FAIL, Rung, Verdict, short
+from .. import drawing
+from ..compare.ladder import LOWERED
+from ..compare.row import Row
+from ..compare.tolerances import TOLERANCES
+from ..compare.verdict import FAIL, Rung, Verdict, short
 from .blocks import Cell, Figure, Report, Section, Table, Text
 
 MOST_ROWS = 60  # of one rung; of more, those nearest to their bounds
@@ -145,7 +145,7 @@ def _plots(rung: Rung, verdict: Verdict, folder: Path) -> list[Figure]:
     figures = []
     rows = [row for row in rung.rows if row.bound32 is not None and len(row.error32) == len(verdict.sides)]
     if rung.name in LAYERED and rows:
-        path = plotting.error_by_layer(
+        path = drawing.error_by_layer(
             folder / f"{LAYERED[rung.name]}.png",
             [row.name for row in rows],
             {f"{side} float32": [row.error32[side] for row in rows] for side in verdict.sides},
@@ -155,7 +155,7 @@ def _plots(rung: Rung, verdict: Verdict, folder: Path) -> list[Figure]:
         figures.append(Figure(path, "Error of each framework's float32 against its own float64, layer by layer."))
     if rung.growth:
         count = max(len(errors) for errors in rung.growth.values())
-        path = plotting.error_growth(
+        path = drawing.error_growth(
             folder / "growth.png",
             list(range(1, count + 1)),
             {f"{side} float32": errors for side, errors in rung.growth.items()},

@@ -11,12 +11,12 @@ from math import isfinite
 import numpy as np
 
 from ..errors import Diverged, Interrupted
-from ..schedule import plan_epoch
 from ..spec import Recipe
 from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint, Position
+from .epoch_plan import plan_epoch
 from .folder import RunFolder
-from .state import capture, restore
+from .session_state import capture, restore
 
 Event = dict
 CHECKPOINT_SECONDS = 5.0  # between two checkpoints at the ends of epochs; the last epoch always writes one

@@ -18,12 +18,12 @@ import numpy as np
 
 from ..atomic import atomic_path
 from ..errors import BadInput, choose
-from .paddle_file import BFLOAT16_OR_INTEGER, name_table, read_paddle, write_paddle
-from .safetensors_file import FRAMEWORKS, read_safetensors, write_safetensors
-from .sniff import format_of
-from .source import Malformed, Source, quoted
-from .torch_file import read_torch, write_torch
-from .tree import KINDS, NAME_TABLE, flatten, is_optimiser, select
+from .formats.bounded_bytes import Malformed, Source, quoted
+from .formats.checkpoint_tree import KINDS, NAME_TABLE, flatten, is_optimiser, select
+from .formats.pdparams import BFLOAT16_OR_INTEGER, name_table, read_paddle, write_paddle
+from .formats.pt import read_torch, write_torch
+from .formats.recognition import format_of
+from .formats.safetensors import FRAMEWORKS, read_safetensors, write_safetensors
 
 NAMES_KEY = "dualport.names"  # where a .safetensors file keeps Paddle's table of parameter names
 EXTENSIONS = (".pdparams", ".pdopt", ".pt", ".pth", ".safetensors")

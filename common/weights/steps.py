@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adam import exponents
+from .adam_steps import exponents
 
 # Decay rates in use; the exponent is found by repeating Paddle's own products, so that only an exact match counts.
 BETA1 = (0.9, 0.5, 0.95, 0.8, 0.85)

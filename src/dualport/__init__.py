@@ -15,10 +15,10 @@ _PUBLIC = {
     "Diverged": "common.errors",
     "DualportError": "common.errors",
     "EnvironmentFailed": "common.errors",
-    "align": "backends.alignment",
-    "build": "common.loading",
-    "convert": "common.weights.convert",
-    "load_weights": "common.loading",
+    "align": "backends.models.align",
+    "build": "common.weights.loading",
+    "convert": "common.weights.recipe_conversion",
+    "load_weights": "common.weights.loading",
     "recipe": "common.recipes",
 }
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from dualport.backends import NAMES, load_backend
 from dualport.common import data, recipes
-from dualport.common.initialisers import initial_weights
-from dualport.common.parity.lockstep import STEPS
-from dualport.common.parity.tolerances import bound
-from dualport.common.schedule import plan_epoch
+from dualport.common.compare.lockstep import STEPS
+from dualport.common.compare.tolerances import bound
+from dualport.common.runs.epoch_plan import plan_epoch
+from dualport.common.runs.initial_weights import initial_weights
 from dualport.common.weights import read
 
 pytestmark = pytest.mark.mnist

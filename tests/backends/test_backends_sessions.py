@@ -6,15 +6,12 @@ import numpy as np
 import pytest
 from dualport.backends import NAMES, load_backend
 from dualport.common import recipes
+from dualport.common.compare.tolerances import bound, relative_error
 from dualport.common.errors import BadInput
-from dualport.common.initialisers import initial_weights
-from dualport.common.parity.tolerances import bound, relative_error
 from dualport.common.random_streams import normal, stream
-from dualport.common.schedule import plan_epoch
-from dualport.common.spec import (
-    Latent,
-    Recipe,
-)  # fmt: skip
+from dualport.common.runs.epoch_plan import plan_epoch
+from dualport.common.runs.initial_weights import initial_weights
+from dualport.common.spec import Latent, Recipe  # fmt: skip
 
 from systems import everything
 
@@ -174,7 +171,7 @@ def test_streamed_data_trains_as_held_data(backend):
 
 @pytest.mark.parametrize("backend", NAMES)
 def test_large_data_is_streamed(backend, monkeypatch):
-    from dualport.backends import run
+    from dualport.backends.recipes import run
     from dualport.common import data
 
     recipe = recipes.recipe("aistudio-cvae", {"width": 2})

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import requests
-from dualport.common.data import MIRRORS, fetch_mnist, load, mnist
+from dualport.common.data import MIRRORS, fetch_mnist, load
+from dualport.common.data.sources import mnist
 from dualport.common.errors import BadInput, EnvironmentFailed
 
 FIRST, SECOND, THIRD = (mirror.split("/")[2] for mirror in MIRRORS)
@@ -144,7 +145,7 @@ def test_right_size_wrong_bytes_36(net):
 
 
 def test_a_slow_drip_is_given_up_36(net, monkeypatch):
-    from dualport.common.data import download
+    from dualport.common.data.sources import download
 
     monkeypatch.setattr(download, "DEADLINE_S", -1)
     with pytest.raises(EnvironmentFailed, match="it took more than"):

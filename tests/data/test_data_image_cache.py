@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from dualport.common.atomic import TEMPORARY_PREFIX
 from dualport.common.data import Dataset, check, load
-from dualport.common.data import folder as image_folder
+from dualport.common.data.formats import image_folder as image_folder
 from dualport.common.errors import BadInput, EnvironmentFailed
 from dualport.scripts.command_line import main
 from PIL import Image

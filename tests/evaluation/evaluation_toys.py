@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from dualport.common.data import Dataset
 from dualport.common.random_streams import stream
-from dualport.common.spec import (
+from dualport.common.spec import (  # fmt: skip
     Activation,
     Data,
     Latent,
@@ -20,7 +20,7 @@ from dualport.common.spec import (
     Optimizer,
     Recipe,
     Training,
-)  # fmt: skip
+)
 
 PIXELS, LATENT = 6, 2
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dualport.common import data, recipes
+from dualport.common.compare.tolerances import bound, relative_error
 from dualport.common.data import Dataset
 from dualport.common.errors import BadInput
 from dualport.common.evaluation import held_out_set
 from dualport.common.evaluation.held_out import occurs_in
-from dualport.common.parity.tolerances import bound, relative_error
 from dualport.scripts.command_line import main
 from evaluation_toys import strokes, write_idx
 

@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 from dualport.common import data, recipes
+from dualport.common.compare.tolerances import bound
 from dualport.common.data import Dataset
 from dualport.common.errors import BadInput
-from dualport.common.evaluation import (
+from dualport.common.evaluation import (  # fmt: skip
     HeldOut,
     active_units,
     class_fidelity,
@@ -17,10 +18,9 @@ from dualport.common.evaluation import (
     held_out_set,
     knn_accuracy,
     train_judge,
-)  # fmt: skip
+)
 from dualport.common.evaluation.fidelity import grey_levels
 from dualport.common.evaluation.measures import mean_of, share_of
-from dualport.common.parity.tolerances import bound
 from dualport.common.random_streams import stream
 from evaluation_toys import Gallery, NumpySession, every_pattern, toy_recipe
 
@@ -146,8 +146,8 @@ def test_grey_targets_are_told():
 @pytest.mark.mnist
 def test_class_fidelity_of_the_notebooks_own_weights(shared_data):
     from dualport.backends import load_backend
-    from dualport.common.data.idx import read_idx_folder
-    from dualport.common.loading import canonical
+    from dualport.common.data.formats.idx import read_idx_folder
+    from dualport.common.weights.loading import canonical
 
     recipe, weights = recipes.recipe("aistudio-cvae"), {}
     for part in ("encoder", "decoder"):

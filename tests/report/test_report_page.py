@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from dualport.common.drawing import save_gif, save_png
 from dualport.common.errors import BadInput
-from dualport.common.plotting import save_gif, save_png
 from dualport.common.report import Figure, FigureRow, KeyValues, Report, Section, Table, Text, write_report
 from dualport.common.report.page import numeric_columns, shown
 

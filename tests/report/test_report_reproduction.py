@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from dualport.common import recipes
 from dualport.common.atomic import make_folder
-from dualport.common.parity.agreement import Check, published_checks
-from dualport.common.parity.lockstep import StepDifference
-from dualport.common.parity.tolerances import bound
-from dualport.common.plotting import save_png
+from dualport.common.compare.agreement import Check, published_checks
+from dualport.common.compare.lockstep import StepDifference
+from dualport.common.compare.tolerances import bound
+from dualport.common.drawing import save_png
 from dualport.common.report import write_report
 from dualport.common.report.reproduction import Outcome, build_report, published_rows
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from dualport.backends import load_backend
-from dualport.common.figures import KINDS
+from dualport.common.drawing.write_up import KINDS
 from dualport.common.runs.folder import RunFolder
 from dualport.scripts.command_line import main
 from PIL import Image

@@ -7,7 +7,8 @@ import signal
 
 import numpy as np
 import pytest
-from dualport.backends import load_backend, run
+from dualport.backends import load_backend
+from dualport.backends.recipes import run
 from dualport.common.runs.folder import RunFolder
 from small_run import contents, metrics, newest, write_idx
 

@@ -8,9 +8,9 @@ import signal
 
 import numpy as np
 import pytest
-from dualport.common.parity.tolerances import bound, relative_error
+from dualport.common.compare.tolerances import bound, relative_error
 from dualport.common.runs.folder import RunFolder
-from dualport.scripts.progress import TrainingProgress
+from dualport.scripts.terminal.training_progress import TrainingProgress
 from small_run import contents, litter, metrics, newest
 
 BACKENDS = ("torch", "paddle")

@@ -19,8 +19,8 @@ SETUPTOOLS = 77  # what pyproject.toml asks for
 # What only Paddle needs: it names and lays out its arrays otherwise, its state dict has no batch counter, and which of
 # its functions are steps must be said, where PyTorch shows every function by itself.
 ONLY_IN_PADDLE = {
-    "state.py": {"STATISTICS", "canonical_names", "batch_counters"},
-    "probing.py": {"FUNCTIONS", "NOT_STEPS", "OPERATORS"},
+    "weights.py": {"STATISTICS", "canonical_names", "batch_counters"},
+    "calls.py": {"FUNCTIONS", "NOT_STEPS", "OPERATORS"},
 }
 
 

@@ -576,7 +576,7 @@ def test_18_odd_arguments_of_torchs_functions(body, match) -> None:
 
 
 def test_13_a_file_that_shrinks_while_it_is_read() -> None:
-    from dualport.common.weights.source import Malformed, Source
+    from dualport.common.weights.formats.bounded_bytes import Malformed, Source
 
     for take in (Source.array, Source.exact):
         with pytest.raises(Malformed, match="ends in the middle"):

@@ -153,10 +153,10 @@ def test_the_zip_is_one_that_other_tools_read(tmp_path) -> None:
 
 def test_entries_beyond_four_gigabytes(monkeypatch, tmp_path) -> None:
     """The fields for large files, in a small one: the limit from which they are used is brought down."""
-    from dualport.common.weights import torch_zip
+    from dualport.common.weights.formats import pt_zip
 
     arrays = {"big": np.arange(500, dtype=np.float64), "small": np.zeros(2)}
-    monkeypatch.setattr(torch_zip, "LIMIT", 100)
+    monkeypatch.setattr(pt_zip, "LIMIT", 100)
     write(tmp_path / "w.pt", arrays)
     same(read(tmp_path / "w.pt").arrays, arrays)
     with zipfile.ZipFile(tmp_path / "w.pt") as archive:

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from dualport.common.errors import BadInput
 from dualport.common.weights.files import read_bytes
-from dualport.common.weights.paddle_file import write_paddle
-from dualport.common.weights.safetensors_file import write_safetensors
-from dualport.common.weights.torch_file import write_torch
+from dualport.common.weights.formats.pdparams import write_paddle
+from dualport.common.weights.formats.pt import write_torch
+from dualport.common.weights.formats.safetensors import write_safetensors
 
 SECONDS = 2.0  # what a refusal may take
 BYTES = 2**30  # and how much memory

@@ -1,0 +1,1 @@
+"""Models of anyone's: load, record, carry weights, align, convert."""

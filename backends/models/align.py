@@ -1,0 +1,230 @@
+"""`align`: both models traced on the same inputs, with the weights of one, and the traces held against each other.
+
+Each framework runs in a process of its own, or both in this one where the models are live. The side that gives the
+weights writes down what it is made of; the other matches its own layers with that, takes the weights, and both go on.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...common.compare.explanation.divergence import explain_difference, mapping_by_graph
+from ...common.compare.models import Difference, diff, graph_of
+from ...common.compare.same_inputs import OwnErrors, follow_plan, mark_own
+from ...common.errors import BadInput, choose
+from ...common.traces.inputs import Input, parse_inputs
+from ...common.traces.optimizer import Optimiser, parse_optimizer
+from ...common.traces.reading import open_trace
+from ..processes import run_all
+from .model import MODES, PRECISIONS, Plan, Subject
+from .start_weights import load_file, match_with, sketch, write_sketch
+from .trace import run_pass, write_trace
+
+DIRECTIONS = ("paddle-to-torch", "torch-to-paddle")
+SKETCH = "source.h5"
+Tell = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What is aligned: for each framework its model (`file.py:Name`, or live), the arguments to make it with, and the
+    user's own loss and optimiser where there are any."""
+
+    models: Mapping[str, Any]
+    plan: Plan
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    losses: Mapping[str, Any] = field(default_factory=dict)
+    optimisers: Mapping[str, Any] = field(default_factory=dict)
+    direction: str = DIRECTIONS[0]
+    said: Mapping[str, str] = field(default_factory=dict)  # path in Paddle's model → path in PyTorch's
+    devices: Mapping[str, str] = field(default_factory=dict)
+    weights: str | None = None
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """The framework that gives the weights, and the one that takes them."""
+        source, _, target = self.direction.partition("-to-")
+        return source, target
+
+    @property
+    def mapped(self) -> dict[str, str]:
+        """What the user says, from the source's paths to the target's."""
+        return dict(self.said) if self.sides[0] == "paddle" else {y: x for x, y in self.said.items()}
+
+    def plan_of(self, framework: str) -> Plan:
+        """What rounding explains is tried on one side: it is a matter of the mathematics, and PyTorch is faster."""
+        return replace(
+            self.plan,
+            loss=self.losses.get(framework, self.plan.loss),
+            optimiser=self.optimisers.get(framework, self.plan.optimiser),
+            rounding=self.plan.rounding and framework == "torch",
+            device=self.devices.get(framework, self.plan.device),
+            lean=True,
+        )
+
+
+def subject_of(framework: str, pair: Pair) -> Subject:
+    return Subject(framework, pair.models[framework], pair.plan_of(framework), pair.arguments.get(framework, ""))
+
+
+def _run_side(framework: str, pair: Pair, folder: str, tell: Callable[[dict], None] = lambda event: None) -> None:
+    """One framework's part: make the model, give or take the weights, trace it."""
+    source, target = pair.sides
+    subject = subject_of(framework, pair)
+    nodes, calls, sources, outputs = sketch(subject)
+    place = Path(folder) / SKETCH
+    if framework == source:
+        if pair.weights:
+            load_file(subject, pair.weights)
+        write_sketch(subject, place, calls, sources, outputs)
+    else:
+        while not place.exists():
+            time.sleep(0.02)
+        match_with(subject, nodes, place, pair.mapped, (source, target))
+    write_trace(subject, Path(folder) / f"{framework}.h5", lambda what: tell({"pass": what}))
+
+
+def _follow(framework: str, pair: Pair, folder: str, mode: str, wanted: dict, tell=lambda event: None) -> dict:
+    """Run the target again, giving each of its calls what the source's call was given: what differs then is its own."""
+    source, _ = pair.sides
+    subject = subject_of(framework, pair)
+    with open_trace(Path(folder) / f"{framework}.h5") as own:
+        run = next(iter(own.runs.values()))
+        subject.load({name: run.array("start", name) for name in run.names("start")})
+    with open_trace(Path(folder) / f"{source}.h5") as other, subject.kept():
+        sink = OwnErrors(other.runs["float64", mode], wanted, Path(folder) / "own.h5")
+        with sink:
+            run_pass(subject, "float64", mode, sink, replace=sink)
+        return sink.errors
+
+
+def align_pair(
+    pair: Pair, isolate: bool = True, tell: Tell = lambda who, what: None, explain: bool = True
+) -> Difference:
+    """Trace both, compare, and where they differ find out why.
+
+    Raises:
+        BadInput: a model cannot be imported, made or run, or the layers cannot be matched; EnvironmentFailed: a
+            framework is missing, or the disk is full.
+    """
+    source, target = pair.sides
+    with tempfile.TemporaryDirectory(prefix="dualport-") as folder:
+        tasks = {name: (_run_side, (name, pair, folder)) for name in (source, target)}
+        _run(tasks, isolate, lambda who, event: tell(who, event.get("pass", "")))
+        (Path(folder) / SKETCH).unlink()
+        with open_trace(Path(folder) / f"{source}.h5") as a, open_trace(Path(folder) / f"{target}.h5") as b:
+            difference = diff(a, b, pair.mapped, lambda mode: tell("compare", mode))
+            if difference.ok or not explain:
+                return difference
+            _separate(pair, folder, difference, isolate, tell)
+            tell("explain", "what is known to differ")
+            difference.explanations += explain_difference(difference, a, b, Path(folder) / "own.h5")
+            others = mapping_by_graph(graph_of(a), graph_of(b), difference.matching)
+    if others:
+        tell("explain", "layers under other names")
+        difference.explanations += _crossed(pair, others, isolate)
+    return difference
+
+
+def _run(tasks: dict, isolate: bool, tell: Callable[[str, dict], None]) -> dict:
+    if isolate:
+        return {key: result for key, (result, _) in run_all(tasks, tell).items()}
+    return {
+        key: function(*arguments, tell=lambda event, key=key: tell(key, event))
+        for key, (function, arguments) in tasks.items()
+    }
+
+
+def _separate(pair: Pair, folder: str, difference: Difference, isolate: bool, tell: Tell) -> None:
+    """Tell own errors from inherited ones in each mode whose forward pass parts."""
+    _, target = pair.sides
+    for mode, rung in difference.forwards.items():
+        if all(row.same for row in rung.rows) or "float64" not in pair.plan.dtypes:
+            continue
+        tell(target, f"each call on its own, {mode}")
+        wanted = follow_plan(difference.paired[mode])
+        task = {target: (_follow, (target, pair, folder, mode, wanted))}
+        mark_own(difference, mode, _run(task, isolate, lambda who, event: None)[target])
+
+
+def _crossed(pair: Pair, others: dict[str, str], isolate: bool) -> list:
+    """Whether the layers agree if those that are fed alike are taken for each other, whatever their names."""
+    from ...common.compare.explanation.divergence import crossed_explanation
+
+    said = pair.mapped | others
+    said = said if pair.sides[0] == "paddle" else {y: x for x, y in said.items()}
+    plan = replace(pair.plan, dtypes=pair.plan.dtypes[:1], modes=pair.plan.modes[:1], steps=0, rounding=False)
+    try:
+        again = align_pair(replace(pair, plan=plan, said=said), isolate, explain=False)
+    except BadInput:
+        return []
+    return crossed_explanation(others, again)
+
+
+def align(
+    paddle_layer: Any,
+    torch_module: Any,
+    inputs: Any,
+    *,
+    direction: str = DIRECTIONS[0],
+    steps: int = 0,
+    optimizer: Any = "adam",
+    loss: Any = None,
+    dtypes: Sequence[str] = PRECISIONS,
+    modes: Sequence[str] = MODES,
+    seed: int = 1,
+    map: Mapping[str, str] | None = None,  # as the command's option is called
+    device: str = "cpu",
+) -> Difference:
+    """Prove a live pair of models equal, or find where they part; both are afterwards as they were.
+
+    The weights of one are carried into the other for the time of the comparison, by the kind of each layer.
+
+    Args:
+        paddle_layer: a `paddle.nn.Layer`. torch_module: a `torch.nn.Module`.
+        inputs: an array or tensor, a list of them, a dict of them by the name of the argument, or texts as the command
+            line has them, such as "4,3,32,32".
+        steps: steps of `optimizer` to compare: text such as "adam:lr=1e-3", or two functions (paddle's, torch's) that
+            make an optimiser from a list of parameters.
+        loss: None for a fixed random projection of the outputs, or two functions (paddle's, torch's) of the outputs.
+        map: path in Paddle's model → path in PyTorch's, for layers that cannot be told apart.
+
+    Returns:
+        What was found: `.ok`, `.sentence`, `.explanations`, `.verdict` with every rung and row.
+
+    Raises:
+        BadInput: the inputs do not fit, or layers cannot be matched; the message lists them.
+        EnvironmentFailed: a framework is missing.
+    """
+    made = parse_optimizer(optimizer) if isinstance(optimizer, str) else Optimiser()
+    both = dict(zip(("paddle", "torch"), optimizer, strict=True)) if isinstance(optimizer, (tuple, list)) else {}
+    losses = dict(zip(("paddle", "torch"), loss, strict=True)) if isinstance(loss, (tuple, list)) else {}
+    plan = Plan(as_inputs(inputs), seed, tuple(dtypes), tuple(modes), steps, made, device=device)
+    models = {"paddle": paddle_layer, "torch": torch_module}
+    pair = Pair(models, plan, {}, losses, both, choose(direction, DIRECTIONS, "direction"), map or {})
+    return align_pair(pair, isolate=False)
+
+
+def as_inputs(inputs: Any) -> list[Input]:
+    """Inputs from whatever holds them: text, arrays, tensors of either framework, lists and dicts of these."""
+    if isinstance(inputs, str):
+        return parse_inputs([inputs])
+    if isinstance(inputs, Mapping):
+        return [_held(name, value) for name, value in inputs.items()]
+    many = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    return [one for value in many for one in (parse_inputs([value]) if isinstance(value, str) else [_held("", value)])]
+
+
+def _held(name: str, value: Any) -> Input:
+    if isinstance(value, Input):
+        return value
+    value = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+    kind = "float" if value.dtype.kind == "f" else value.dtype.name
+    return Input(name, tuple(value.shape), kind, values=value)

@@ -1,0 +1,202 @@
+"""`convert` for models of the user's own: the weight file of one framework as that of the other, and both run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ...common.atomic import atomic_path
+from ...common.compare.agreement import Check, judged
+from ...common.compare.matching.graph import nodes_of
+from ...common.compare.matching.layers import Matching, match_nodes
+from ...common.compare.tolerances import relative_error
+from ...common.errors import BadInput, choose
+from ...common.traces.inputs import Input
+from ...common.weights import read, write
+from ...common.weights.model_conversion import (
+    Layout,
+    canonical_of,
+    comes_back,
+    layout_of,
+    other_layout,
+    own_of,
+    rows_of,
+)
+from ...common.weights.recipe_conversion import FRAMEWORK_OF, Conversion, framework_of
+from .model import Plan, Subject
+from .nested_tensors import tensors_in
+from .start_weights import sketch
+
+SIZES = (32, 28, 64, 224, 16, 96, 128, 192, 256, 299, 8)  # tried where nobody says the input
+LENGTH = 8  # of a sequence
+
+
+@dataclass
+class Converted:
+    """A conversion, with the models that took part, which `verify` runs."""
+
+    conversion: Conversion
+    subjects: dict[str, Subject]
+    matching: Matching | None
+
+
+def convert_model(
+    source: str,
+    target: str,
+    models: Mapping[str, str],
+    *,
+    arguments: Mapping[str, str] | None = None,
+    inputs: Sequence[Input] = (),
+    said: Mapping[str, str] | None = None,
+    key: str | None = None,
+    source_dtype: str | None = None,
+) -> Converted:
+    """Write `source` as `target` by the kinds of the layers of the user's own models, whole or not at all.
+
+    Args:
+        models: framework → `file.py:Name`; one is enough where both have the same paths.
+        inputs: needed to match layers of other names, which a pass through both models tells apart.
+        said: path in Paddle's model → path in PyTorch's.
+
+    Raises:
+        BadInput: the file does not fit the model, or a layer has no certain counterpart; all are listed.
+    """
+    into = FRAMEWORK_OF[choose(Path(target).suffix.lower(), FRAMEWORK_OF, "weight format with the extension")]
+    file = read(source, key=key, dtype=source_dtype, kind="weights")
+    origin = framework_of(file)
+    if Path(target).exists() and Path(target).resolve() == Path(source).resolve():
+        raise BadInput(f"{target}: is the source itself; name another file")
+    if origin == into:
+        raise BadInput(f"{source}: is {origin}'s already; name a {'.pt' if origin == 'paddle' else '.pdparams'} file")
+    plan = Plan(list(inputs), dtypes=("float32",), modes=("eval",))
+    subjects = {name: Subject(name, model, plan, (arguments or {}).get(name, "")) for name, model in models.items()}
+    layouts = {name: _layout(subject) for name, subject in subjects.items()}
+    matching = None
+    if len(subjects) == 2:
+        matching = _match(subjects, origin, into, said or {}, bool(inputs))
+        pairs = matching.weights
+    else:
+        (known,) = subjects
+        other = origin if known == into else into
+        layouts[other] = other_layout(known, subjects[known].modules, subjects[known].views)
+        pairs = {name: name for name in layouts[origin].views if name in layouts[into].views}
+    canonical = canonical_of(file, layouts[origin], models.get(origin) or models[into])
+    moved = {y: canonical[x] for x, y in pairs.items() if x in canonical}
+    arrays = own_of(layouts[into], moved)
+    missing = [name for name in layouts[into].shapes if name not in arrays]
+    if missing:
+        raise BadInput(f"{source}: has nothing for {', '.join(missing[:20])} of {models.get(into) or models[origin]}")
+    names = _tensor_names(subjects.get("paddle")) if into == "paddle" else {}
+    with atomic_path(target) as temporary:
+        write(
+            temporary,
+            arrays,
+            names=names or None,
+            **({"metadata": {"format": "pt"}} if target.endswith(".safetensors") else {}),
+        )
+        again = read(temporary).arrays
+        if not comes_back(canonical, pairs, layouts[into], again):
+            raise BadInput(f"{target}: does not come back as it was; nothing is written, please report this")
+    rows = rows_of(layouts[origin], layouts[into], pairs, canonical)
+    model = models.get(origin) or models[into]
+    return Converted(Conversion(source, target, model, "model", rows, True), subjects, matching)
+
+
+def _layout(subject: Subject) -> Layout:
+    own = {name: tuple(tensor.shape) for name, tensor in subject.stepping.tensors(subject.model).items()}
+    return layout_of(subject.framework, subject.modules, subject.views, own)
+
+
+def _tensor_names(subject: Subject | None) -> dict[str, str]:
+    """Paddle's table from structured names to tensor names, which its optimiser files need."""
+    if subject is None:
+        return {}
+    return {name: tensor.name for name, tensor in subject.stepping.tensors(subject.model).items()}
+
+
+def _match(subjects: Mapping[str, Subject], origin: str, into: str, said: Mapping[str, str], run: bool) -> Matching:
+    """The layers of both; a pass through each tells more than their names, where there is an input for it."""
+    nodes = {}
+    for name, subject in subjects.items():
+        nodes[name] = sketch(subject)[0] if run else nodes_of(subject.views, [], {}, [])
+    if origin == "torch":
+        said = {y: x for x, y in said.items()}
+    matching = match_nodes(nodes[origin], nodes[into], said)
+    why = "the weights cannot be converted" + (
+        "" if run else " by names alone (give --input, so that a pass tells more)"
+    )
+    matching.require((origin, into), why)
+    return matching
+
+
+def verify_model(done: Converted, inputs: Sequence[Input]) -> list[Check]:
+    """Load both files by each framework's own strict loading, run both models on the same input, compare the outputs.
+
+    Raises:
+        BadInput: a model is missing, its framework does not take the file, or the input cannot be told.
+    """
+    if len(done.subjects) < 2:
+        raise BadInput("--verify runs both models: give --paddle and --torch")
+    conversion = done.conversion
+    for path in (conversion.source, conversion.target):
+        file = read(path, kind="weights")
+        subject = done.subjects[framework_of(file)]
+        subject.stepping.load_strictly(subject.model, file.arrays)
+        subject.own = subject._own()
+    origin = FRAMEWORK_OF[Path(conversion.source).suffix.lower()]
+    order = sorted(done.subjects.values(), key=lambda subject: subject.framework != origin)
+    tried = [list(inputs)] if inputs else _guesses(order[0])
+    for place, guess in enumerate(tried):
+        for dtype in ("float64", "float32"):  # a model that says float32 itself cannot run in float64
+            try:
+                outputs = [_outputs(subject, guess, dtype) for subject in order]
+            except BadInput:
+                if place == len(tried) - 1 and dtype == "float32":
+                    raise
+                continue
+            return _checks(order, outputs, conversion, dtype)
+    raise BadInput("the input of the models cannot be told from their layers: give --input, such as --input 4,3,32,32")
+
+
+def _guesses(subject: Subject) -> list[list[Input]]:
+    """Inputs that the first layer with weights may take."""
+    for view in subject.views.values():
+        if view.leaf != "weight":
+            continue
+        if view.kind.startswith("conv") and len(view.shape) > 2:
+            inner = len(view.shape) - 2
+            channels = view.shape[0] if "transpose" in view.kind else view.shape[1] * _groups(subject, view.owner)
+            return [[Input("", (2, channels, *(size,) * inner))] for size in SIZES]
+        if view.kind == "linear":
+            return [[Input("", (2, view.shape[1]))], [Input("", (2, LENGTH, view.shape[1]))]]
+        if view.kind == "embedding":
+            return [[Input("", (2, LENGTH), "int64", 0, view.shape[0] - 1)]]
+    return []
+
+
+def _groups(subject: Subject, path: str) -> int:
+    module = next(one for one in subject.modules if one["path"] == path)
+    return int(module["settings"].get("groups") or 1)
+
+
+def _outputs(subject: Subject, inputs: list[Input], dtype: str) -> list[np.ndarray]:
+    subject.plan = replace(subject.plan, inputs=inputs)
+    with subject.kept():
+        subject.prepare(dtype, "eval")
+        found, _ = subject.forward(subject.recording(), dtype)
+        return [np.array(subject.probe.to_numpy(one)) for _, one in tensors_in(found, subject.probe.is_tensor)]
+
+
+def _checks(order: list[Subject], outputs: list[list[np.ndarray]], conversion: Conversion, dtype: str) -> list[Check]:
+    ends = [
+        f"{s.framework} ({Path(p).name})" for s, p in zip(order, (conversion.source, conversion.target), strict=True)
+    ]
+    if [one.shape for one in outputs[0]] != [one.shape for one in outputs[1]]:
+        return [judged(f"shapes of the outputs, {ends[1]} against {ends[0]}", float("inf"), "float64 forward")]
+    inputs = ", ".join("×".join(map(str, one.shape)) for one in order[0].plan.inputs)
+    worst = max((relative_error(b, a) for a, b in zip(*outputs, strict=True)), default=float("inf"))
+    quantity = "float64 forward" if dtype == "float64" else "converted model, float32 forward"
+    return [judged(f"outputs on {inputs} in {dtype}, {ends[1]} against {ends[0]}", worst, quantity)]

@@ -1,0 +1,124 @@
+"""One walk through a spec for both frameworks: what a network computes is written here and nowhere else.
+
+A backend gives the modules that hold weights, and a `concatenate`; everything else is arithmetic that both kinds of
+tensor understand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..common.spec import Dropout, LabelChannel, Latent, Network, Reshape
+from ..common.traces.exchange import trace_name
+
+Tensor = Any
+Observer = Callable[[str, Tensor], None]
+
+
+def unseen(name: str, tensor: Tensor) -> None:
+    """The observer of a pass that nobody watches."""
+
+
+def run_network(
+    network: Network,
+    modules: Mapping[str, Callable[[Tensor], Tensor]],
+    concatenate: Callable[[list[Tensor]], Tensor],
+    inputs: Tensor,
+    label: Tensor | None = None,
+    masks: Mapping[str, Tensor] | None = None,
+    observe: Observer = unseen,
+) -> tuple[Tensor, ...]:
+    """Outputs of `network`, one a head, or one.
+
+    Args:
+        modules: a callable for each layer, by its name, or by its place (`"#3"`) where it has none.
+        inputs: `[N, *input_shape]`, or anything that reshapes to it.
+        label: one-hot `[N, classes]`, in any shape of as many values; needed when the network is conditioned.
+        masks: for each dropout, by name, what its input is multiplied by. Without masks nothing is dropped.
+        observe: called with the name and the tensor of every intermediate value, in execution order.
+    """
+    count = inputs.shape[0]
+    x = inputs.reshape([count, *network.input_shape])
+    if network.condition is not None:
+        joined = _as_channel(network, modules, label, count)
+        observe(f"{network.name}.label", joined)
+        x = concatenate([x, joined])
+        observe(f"{network.name}.input", x)
+    for place, layer in enumerate(network.layers):
+        if isinstance(layer, Reshape):
+            x = x.reshape([count, *layer.shape])
+        elif isinstance(layer, Dropout):
+            x = x if masks is None else x * masks[layer.name].reshape(x.shape)
+        else:
+            x = modules[layer.name or f"#{place}"](x)
+        observe(f"{network.name}.{trace_name(place, layer)}", x)
+    heads = tuple(modules[head.name](x) for head in network.heads)
+    for head, output in zip(network.heads, heads, strict=True):
+        observe(f"{network.name}.{head.name}", output)
+    return heads or (x,)
+
+
+def _as_channel(network: Network, modules: Mapping[str, Callable], label: Tensor | None, count: int) -> Tensor:
+    """The label as it joins the input: drawn as one more image channel, or one-hot in the input's own rank."""
+    if label is None:
+        raise ValueError(f"{network.name} is conditioned: give it a one-hot label [N, {network.condition.classes}]")
+    condition = network.condition
+    if isinstance(condition, LabelChannel):
+        drawn = modules[condition.layer.name](label.reshape([count, condition.classes, 1, 1]))
+        return drawn.reshape([count, 1, *network.input_shape[1:]])
+    return label.reshape([count, condition.classes, *(1 for _ in network.input_shape[1:])])
+
+
+def sample_latent(
+    latent: Latent,
+    heads: tuple[Tensor, ...],
+    noise: Tensor,
+    masks: Mapping[str, Tensor] | None = None,
+    observe: Observer = unseen,
+) -> Tensor:
+    """z = mean + noise · σ from the encoder's heads; an autoencoder's z is its only head.
+
+    Args:
+        noise: `[N, *latent shape]`, standard normal.
+    """
+    z = heads[0]
+    if latent.spread != "none":
+        sigma = (heads[1] / 2).exp() if latent.spread == "logvar" else heads[1].exp()
+        z = noise.reshape(z.shape) * sigma + z
+    if latent.dropout is not None and masks is not None:
+        observe("latent.sample", z)
+        z = z * masks[latent.dropout.name].reshape(z.shape)
+    observe("latent.z", z)
+    return z
+
+
+def objective_terms(
+    objective,
+    latent: Latent,
+    reconstruction_error: Callable[[str, Tensor, Tensor], Tensor],
+    decoded: Tensor,
+    image: Tensor,
+    heads: tuple[Tensor, ...],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The loss, and the sums over the batch of the reconstruction and KL terms.
+
+    Args:
+        reconstruction_error: elementwise squared error or cross-entropy of two `[N, values]` tensors.
+        heads: what the encoder gave.
+    """
+    count = image.shape[0]
+    error = reconstruction_error(objective.reconstruction, decoded.reshape([count, -1]), image.reshape([count, -1]))
+    each = error.sum(1) if objective.over_values == "sum" else error.mean(1)
+    reconstruction = each.sum()
+    kl = reconstruction * 0 if objective.kl == "none" else _divergence(objective.kl, latent, *heads).sum()
+    total = reconstruction + objective.beta * kl
+    return total / count if objective.over_batch == "mean" else total, reconstruction, kl
+
+
+def _divergence(form: str, latent: Latent, mean: Tensor, spread: Tensor) -> Tensor:
+    """KL of N(mean, σ²) from N(0, I), element by element, in the form that the write-up uses."""
+    log_variance = spread if latent.spread == "logvar" else 2 * spread
+    if form == "published_2d":  # twice the exact variance and mean terms: as published, not as derived
+        return log_variance.exp() + mean * mean - log_variance / 2 - 0.5
+    return -0.5 * (1 + log_variance - mean * mean - log_variance.exp())

@@ -1,0 +1,1 @@
+"""A recipe on one framework or both: run, reproduce, validate."""

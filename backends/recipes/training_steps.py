@@ -1,0 +1,131 @@
+"""Training steps of one framework, watched: exact in float64, and each step again in float32 from the same state."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ...common.compare.lockstep import take_step
+from ...common.compare.row import root_mean_square
+from ...common.compare.tolerances import relative_error
+from ...common.errors import EnvironmentFailed
+from ...common.runs.checkpoint import Checkpoint, Position, load_newest
+from ...common.runs.session_state import capture, restore
+from ...common.traces.exchange import under
+from ...common.weights.optimizer_state import Arrays
+
+STATE = "-state"  # how the folder of a side's checkpoint ends
+PATIENCE = 600.0  # seconds that one side waits for what the other leaves
+
+
+class Trajectory:
+    """The first steps of a climber, taken as far as they are asked for.
+
+    Left alone, float32 parts from float64 tenfold every few steps, whoever computes it. So beside the float64 steps go
+    two more from the same state, rounded to float32: one in float32, one in float64, a single step's rounding apart.
+    """
+
+    def __init__(self, climber) -> None:
+        self.recipe, self.path = climber.side.recipe, climber.path()
+        self.exact, self.rounded = climber.session("float64"), climber.session("float64")
+        self.single, self.free = climber.session("float32"), climber.session("float32")
+        self.rates = {
+            name: one.learning_rate
+            for one in self.recipe.training.optimizers
+            for name in self.recipe.optimizer_parameters(one)
+        }
+        self.taken = 0
+        self.found: Arrays = {}
+        self.first_statistics: Arrays = {}
+        self.apart: list[list[float]] = []
+
+    def until(self, steps: int) -> Arrays:
+        """Weights, moments and losses after each of the first `steps` steps; and what float32 loses in each."""
+        while self.taken < steps:
+            self._step(*next(self.path))
+        return self.found
+
+    @property
+    def final(self) -> Arrays:
+        return self.exact.weights()
+
+    def statistics(self) -> Arrays:
+        """Running statistics after the first step and the last."""
+        return under("first", self.first_statistics) | under("last", self._statistics(self.final))
+
+    def growth(self) -> Arrays:
+        """How far float32 on its own has gone from float64 after each step: loss, and weights, `[steps, 2]`."""
+        return {"growth": np.array(self.apart)}
+
+    def _step(self, plan, step: int) -> None:
+        before = narrowed(capture(self.exact, Position()))
+        terms = take_step(self.exact, plan, step)
+        after = capture(self.exact, Position())
+        here = f"{self.taken:04d}"
+        self.found[f"float64/terms/{here}"] = terms
+        self.found |= under(f"float64/moments/{here}", after.moments)
+        self.found |= under(f"float64/weights/{here}", {name: after.weights[name] for name in self.rates})
+        settings = {
+            name: np.array([one[key] for key in ("step", "learning_rate", "beta1", "beta2")])
+            for name, one in after.optimizers.items()
+        }
+        self.found |= under(f"float64/settings/{here}", settings)
+        self._in_single(before, plan, step, here)
+        self._freely(plan, step, terms, after.weights)
+        if not self.taken:
+            self.first_statistics = self._statistics(after.weights)
+        self.taken += 1
+
+    def _in_single(self, before: Checkpoint, plan, step: int, here: str) -> None:
+        ends = []
+        for session in (self.single, self.rounded):
+            restore(session, before)
+            ends.append((take_step(session, plan, step), session.weights()))
+        (terms, weights), (true_terms, true_weights) = ends
+        self.found[f"precision/loss/{here}"] = np.array(relative_error(terms[0], true_terms[0]))
+        for name, rate in self.rates.items():
+            error = root_mean_square(weights[name].astype(np.float64) - true_weights[name]) / rate
+            self.found[f"precision/update/{here}/{name}"] = np.array(error)
+
+    def _freely(self, plan, step: int, terms: np.ndarray, weights: Arrays) -> None:
+        loss = relative_error(take_step(self.free, plan, step)[0], terms[0])
+        own = self.free.weights()
+        joined = [np.concatenate([arrays[name].ravel() for name in self.rates]) for arrays in (own, weights)]
+        self.apart.append([loss, relative_error(*joined)])
+
+    def _statistics(self, weights: Arrays) -> Arrays:
+        return {name: weights[name] for name in self.recipe.model.buffers() if name in weights}
+
+
+def narrowed(state: Checkpoint) -> Checkpoint:
+    """A state as float32 holds it; counters stay."""
+
+    def narrow(arrays: Arrays) -> Arrays:
+        return {name: a.astype(np.float32) if a.dtype == np.float64 else a for name, a in arrays.items()}
+
+    return Checkpoint(state.position, narrow(state.weights), state.optimizers, narrow(state.moments))
+
+
+def carry_on(session, path: list) -> Arrays:
+    """Losses, weights and moments after the steps of `path`."""
+    terms = np.concatenate([take_step(session, plan, step) for plan, step in path])
+    state = capture(session, Position())
+    return under("weights", state.weights) | under("moments", state.moments) | {"terms": terms}
+
+
+def left_states(folder: Path, first: str = "") -> list[Checkpoint]:
+    """The states that both sides leave in one folder, by name, or that of the backend `first` first.
+
+    Raises:
+        EnvironmentFailed: the other side leaves none within ten minutes.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = sorted(place for place in folder.glob(f"*{STATE}") if any(place.glob("step-*")))
+        if len(found) == 2:
+            found.sort(key=lambda place: bool(first) and place.name != first + STATE)
+            return [load_newest(place)[0] for place in found]
+        time.sleep(0.05)
+    raise EnvironmentFailed(f"the other framework left no state within {PATIENCE:.0f} s; take fewer --steps")

@@ -1,0 +1,1 @@
+"""Two traces in, a verdict out."""

@@ -1,0 +1,1 @@
+"""Why two models part: hypotheses that are tried on the recorded arrays."""

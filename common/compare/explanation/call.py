@@ -1,0 +1,151 @@
+"""Why one matched call differs: known differences, each applied to one side in NumPy, and what that leaves.
+
+Nothing is returned that was not applied and compared. What was recorded of the two calls comes first (settings,
+weights, kinds), then rules that no setting tells (`other_rules`), then what the outputs alone show
+(`array_changes`); the first of the three that removes the divergence ends the search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from .array_changes import array_changes, rearranged_inputs
+from .evidence import Call, Evidence, Explanation, Trial, error, fewest, first_that_removes, removes, reproduces
+from .other_rules import other_rules
+
+__all__ = ["Evidence", "Explanation", "explain"]
+LARGE = 2**20  # elements of an output; of a larger one, two examples are enough to tell the rule
+
+
+def explain(evidence: Evidence) -> list[Explanation]:
+    """What removes the divergence of one call; if nothing does, the best of what makes it ten times smaller."""
+    if not all(np.all(np.isfinite(one)) for one in evidence.outputs):
+        return []
+    before = error(*evidence.outputs)
+    if before == 0:
+        return []
+    evidence = _fewer(evidence)
+    calls = [
+        Call(evidence.kinds[side], evidence.inputs[side], evidence.settings[side], evidence.weights[side],
+             evidence.training)
+        for side in (0, 1)
+    ]  # fmt: skip
+    with np.errstate(all="ignore"):
+        understood = [side for side in (1, 0) if reproduces(calls[side].output(), evidence.outputs[side], before)]
+        families = (_recorded(evidence, calls, understood), other_rules(evidence, calls, understood), _seen(evidence))
+        return first_that_removes(families, evidence.outputs)
+
+
+def _fewer(evidence: Evidence) -> Evidence:
+    """The first two examples of a large window operation, whose closed forms are slow, if they differ as well."""
+    output, windows = evidence.outputs[0], ("conv", "max_pool", "avg_pool", "interpolate")
+    arrays = [evidence.outputs[1], *(one for inputs in evidence.inputs for one in inputs[:1])]
+    if output.size <= LARGE or not evidence.kinds[0].startswith(windows):
+        return evidence
+    if output.ndim < 3 or any(np.shape(one)[:1] != output.shape[:1] for one in arrays):
+        return evidence
+    inputs = tuple([one[0][:2], *one[1:]] for one in evidence.inputs)
+    few = replace(evidence, inputs=inputs, outputs=tuple(one[:2] for one in evidence.outputs))
+    return few if error(*few.outputs) >= error(*evidence.outputs) / 2 else evidence
+
+
+def _recorded(evidence: Evidence, calls: list[Call], understood: list[int]) -> Iterator[Trial]:
+    """One side's call with what was recorded of the other side's."""
+    if evidence.kinds[0] == evidence.kinds[1]:
+        for one in understood:
+            trials = list(_exchanged(evidence, calls, one))
+            yield from trials
+            if any(_enough(trial, evidence) for trial in trials):
+                return
+    elif len(understood) == 2:  # each side computes what it is called after
+        a, b = evidence.names
+        words = [f"{kind}{_listed(told)}" for kind, told in zip(evidence.kinds, evidence.settings, strict=True)]
+        made = replace(calls[0], inputs=calls[1].inputs).output()
+        said = f"{a} computes {words[0]} and {b} {words[1]}"
+        yield Trial(said, f"with {a}'s on {b}'s input", made, evidence.outputs[0])
+
+
+def _listed(settings: dict) -> str:
+    told = [f"{name} {value}" for name, value in settings.items() if value is not None]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _exchanged(evidence: Evidence, calls: list[Call], one: int) -> Iterator[Trial]:
+    """Each thing that differs on its own; if none suffices, the fewest that do, found by leaving out one at a time."""
+    other, wanted = 1 - one, evidence.outputs[1 - one]
+    things = _differing(calls[one], calls[other])
+
+    def trial(chosen: list[tuple[str, str]]) -> Trial:
+        said = " and ".join(_said(evidence, thing) for thing in chosen)
+        value = "value" if len(chosen) == 1 else "values"
+        made = _taken(calls[one], calls[other], chosen).output()
+        return Trial(said, f"with {evidence.names[other]}'s {value}", made, wanted)
+
+    def enough(chosen: list[tuple[str, str]]) -> bool:
+        return _enough(trial(chosen), evidence)
+
+    single = [trial([thing]) for thing in things]
+    yield from single
+    if len(single) > 1 and not any(_enough(found, evidence) for found in single):
+        yield trial(fewest(things, enough))
+
+
+def _enough(trial: Trial, evidence: Evidence) -> bool:
+    return removes(error(trial.made, trial.wanted), error(*evidence.outputs))
+
+
+def _differing(a: Call, b: Call) -> list[tuple[str, str]]:
+    """("settings", name) and ("weights", name) of all that is not the same, or is on one side only."""
+    found = []
+    for where, mine, others in (("settings", a.settings, b.settings), ("weights", a.weights, b.weights)):
+        for name in [*mine, *(name for name in others if name not in mine)]:
+            both = name in mine and name in others
+            if not both or not np.array_equal(_comparable(mine[name]), _comparable(others[name])):
+                found.append((where, name))
+    return found
+
+
+def _comparable(value) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError:  # lists of unequal length
+        return np.asarray(str(value))
+
+
+def _taken(mine: Call, others: Call, things: list[tuple[str, str]]) -> Call:
+    """One call with some things of the other's; what the other has not is taken away."""
+    parts = {"settings": dict(mine.settings), "weights": dict(mine.weights)}
+    for where, name in things:
+        source = getattr(others, where)
+        parts[where].pop(name, None)
+        if name in source:
+            parts[where][name] = source[name]
+    return replace(mine, **parts)
+
+
+def _said(evidence: Evidence, thing: tuple[str, str]) -> str:
+    where, name = thing
+    values, (a, b) = getattr(evidence, where), evidence.names
+    missing = [side for side in (0, 1) if name not in values[side]]
+    if where == "weights":
+        if missing:
+            return f"{name} is missing in {evidence.names[missing[0]]}"
+        return f"{name} differs by {error(values[0][name], values[1][name]):.2g} between {a} and {b}"
+    told = [str(values[side].get(name, "not given")) for side in (0, 1)]
+    return f"{name} is {told[0]} in {a} and {told[1]} in {b}"
+
+
+def _seen(evidence: Evidence) -> Iterator[Trial]:
+    """What the outputs show by themselves, whatever made them."""
+    told = [settings.get(name) for settings in evidence.settings for name in ("p", "dropout")]
+    p = next((one for one in told if isinstance(one, float)), None)
+    for side in (0, 1):
+        names = evidence.names[1 - side], evidence.names[side]
+        changes = array_changes(evidence.outputs[1 - side], evidence.outputs[side], names, "output", p, both=not side)
+        yield from (Trial(said, "so changed,", made, evidence.outputs[side]) for said, made in changes)
+    if all(len(one) == 1 for one in evidence.inputs):
+        found = rearranged_inputs([one[0] for one in evidence.inputs], evidence.outputs, evidence.names)
+        yield from (Trial(said, "with the same order", made, evidence.outputs[1]) for said, made in found)

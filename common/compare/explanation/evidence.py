@@ -1,0 +1,127 @@
+"""What a diagnosis is made of: the evidence, a difference to test, and what the test left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...alignment.closed_forms import evaluate
+from ..tolerances import bound, relative_error
+
+MOST = 3  # explanations that only reduce a divergence: more are noise
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One matched call whose inputs agree and whose outputs do not."""
+
+    names: tuple[str, str]  # what the sides are called, e.g. ("paddle", "torch")
+    kinds: tuple[str, str]
+    inputs: tuple[list[np.ndarray], list[np.ndarray]]
+    outputs: tuple[np.ndarray, np.ndarray]  # the outputs that differ
+    settings: tuple[dict, dict]
+    weights: tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # PyTorch layout and names
+    training: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A difference that was applied to one side, in one sentence that a user can act on.
+
+    `before` and `after` are relative errors, as they are and with the difference applied; `limit` names the bound of
+    the table that `after` has to keep.
+    """
+
+    text: str
+    before: float
+    after: float
+    limit: str = "diagnosis removes it"
+
+    @property
+    def removed(self) -> bool:
+        return self.after <= bound(self.limit) and self.after < self.before
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A difference to test: what is said of it, how it is applied, what that makes, and what it should be."""
+
+    said: str
+    applied: str
+    made: np.ndarray | None
+    wanted: np.ndarray
+
+
+@dataclass(frozen=True)
+class Call:
+    """One side's call, which can be changed and evaluated again."""
+
+    kind: str
+    inputs: list[np.ndarray]
+    settings: dict
+    weights: dict[str, np.ndarray]
+    training: bool
+
+    def output(self) -> np.ndarray | None:
+        return evaluate(self.kind, self.inputs, self.settings, self.weights, self.training)
+
+    def told(self, **settings) -> Call:
+        """With other settings; they come last, and so win over their own other names."""
+        kept = {name: value for name, value in self.settings.items() if name not in settings}
+        return replace(self, settings=kept | settings)
+
+
+def removes(left: float, before: float = float("inf")) -> bool:
+    """Whether an error is what rounding leaves of the same values, and far less than it was."""
+    return left <= bound("diagnosis removes it") and reduces(left, before)
+
+
+def reduces(left: float, before: float) -> bool:
+    """Whether an error is far less than it was, and than that of unrelated arrays, which is about 1."""
+    return left <= min(before, 1.0) * bound("diagnosis reduces it")
+
+
+def reproduces(made: np.ndarray | None, output: np.ndarray, before: float) -> bool:
+    """Whether a recomputed call makes what the call made: without that, a change of it would show nothing."""
+    left = error(made, output)
+    return left <= bound("diagnosis reproduces it") and reduces(left, before)
+
+
+def error(a: np.ndarray | None, wanted: np.ndarray) -> float:
+    """‖a − wanted‖ / ‖wanted‖; infinite where there is none or the shape is another."""
+    return float("inf") if a is None or np.shape(a) != np.shape(wanted) else relative_error(a, wanted)
+
+
+def first_that_removes(families: Iterable[Iterable[Trial]], outputs, noun: str = "outputs") -> list[Explanation]:
+    """Test each family in order. One that removes the divergence ends it; else the best of those that reduce it."""
+    reduced: list[Explanation] = []
+    for family in families:
+        best: dict[str, Explanation] = {}  # what is said may have been applied to either side
+        for trial in family:
+            found, kept = _tested(trial, outputs, noun), best.get(trial.said)
+            if kept is None or (found.after < kept.after and not removes(kept.after, kept.before)):
+                best[trial.said] = found
+        removed = [one for one in best.values() if removes(one.after, one.before)]
+        if removed:
+            return removed
+        reduced += [one for one in best.values() if reduces(one.after, one.before)]
+    return sorted(reduced, key=lambda one: one.after)[:MOST]
+
+
+def fewest(things: Sequence, enough: Callable[[list], bool]) -> list:
+    """Of things that suffice together, those that are left when one after another is left out where it can be."""
+    chosen = list(things)
+    for thing in things:
+        fewer = [kept for kept in chosen if kept != thing]
+        if fewer and enough(fewer):
+            chosen = fewer
+    return chosen
+
+
+def _tested(trial: Trial, outputs: tuple[np.ndarray, np.ndarray], noun: str) -> Explanation:
+    other = outputs[1] if trial.wanted is outputs[0] else outputs[0]
+    before, after = error(other, trial.wanted), error(trial.made, trial.wanted)
+    end = f"the {noun} agree" if removes(after, before) else f"the error falls from {before:.2g} to {after:.2g}"
+    return Explanation(f"{trial.said}: {trial.applied} {end}", before, after)

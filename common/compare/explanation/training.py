@@ -1,0 +1,160 @@
+"""Why training differs though the outputs agree: running statistics, gradients, exchanged and initial weights.
+
+As in `call`, nothing is returned that was not recomputed or applied and compared. `optimizer_step` does the same
+for one update of an optimiser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .array_changes import array_changes
+from .evidence import Explanation, Trial, error, first_that_removes, removes
+from .initial_weights import explain_initial
+from .optimizer_step import explain_step
+
+__all__ = ["explain_exchanged", "explain_gradient", "explain_initial", "explain_statistics", "explain_step"]
+Arrays = Mapping[str, np.ndarray]
+STATISTICS = ("running_mean", "running_var")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How running statistics take in a batch: new = (1 − share) · old + share · batch's."""
+
+    share: float
+    unbiased: bool
+    words: str  # where the share comes from; "" for what the layer says
+
+    def __str__(self) -> str:
+        if not self.share:
+            return "does not update them"
+        variance = "the unbiased variance" if self.unbiased else "the biased variance"
+        return f"takes {variance} and {self.share:.6g} of the batch{f' ({self.words})' if self.words else ''}"
+
+    def updated(self, old: Arrays, batch: np.ndarray) -> np.ndarray:
+        """Mean and variance after the batch, `[2, C]`."""
+        axes = (0, *range(2, batch.ndim))
+        fresh = np.stack([batch.mean(axes), batch.var(axes, ddof=int(self.unbiased))])
+        return (1 - self.share) * _both(old) + self.share * fresh
+
+
+def _both(statistics: Arrays) -> np.ndarray:
+    return np.stack([np.asarray(statistics[name], np.float64) for name in STATISTICS])
+
+
+def explain_statistics(
+    names: tuple[str, str],
+    before: tuple[Arrays, Arrays],
+    after: tuple[Arrays, Arrays],
+    batch: tuple[np.ndarray, np.ndarray],
+    momentum: tuple[float, float],
+) -> list[Explanation]:
+    """Which rule each side's running mean and variance follow, where that is what differs.
+
+    Args:
+        before, after: "running_mean" and "running_var", `[C]`, around one forward pass in training.
+        batch: what the layer was given, `[N, C, …]`.
+        momentum: in PyTorch's convention, the share of the batch.
+    """
+    batch = tuple(np.asarray(one, np.float64) for one in batch)
+    ends = tuple(_both(one) for one in after)
+    if removes(error(*ends)):
+        return []
+    with np.errstate(all="ignore"):
+        rules = [_followed(before[i], ends[i], batch[i], momentum[i], momentum[1 - i]) for i in (0, 1)]
+    if None in rules:
+        return []
+    a, b = names
+    said = f"{a} {rules[0]}, {b} {rules[1]}"
+    made = rules[0].updated(before[1], batch[1])
+    return first_that_removes([[Trial(said, f"with {a}'s rule", made, ends[0])]], ends, "running statistics")
+
+
+def _followed(before: Arrays, new: np.ndarray, batch: np.ndarray, mine: float, others: float) -> Rule | None:
+    """The rule that makes `new`: what the layer says first, then known mistakes, then the share read off the means."""
+    old = _both(before)[0]
+    toward = batch.mean((0, *range(2, batch.ndim))) - old
+    read = float(np.vdot(toward, new[0] - old) / np.vdot(toward, toward)) if toward.any() else 0.0
+    single = float(1 - np.float32(1 - mine))  # Paddle keeps the share of the old value in float32
+    shares = [
+        (mine, ""), (0.0, ""), (single, "its momentum is kept in float32"), (1 - mine, "1 − its momentum"),
+        (others, "the other side's momentum"), (1 - others, "1 − the other side's momentum"),
+        (read, "read off the means"),
+    ]  # fmt: skip
+    for share, words in shares:
+        for unbiased in (False, True):
+            rule = Rule(share, unbiased, words)
+            if removes(error(rule.updated(before, batch), new)):
+                return rule
+    return None
+
+
+def explain_gradient(
+    names: tuple[str, str], gradients: tuple[np.ndarray, np.ndarray], what: str = "gradient"
+) -> list[Explanation]:
+    """What turns one side's gradient into the other's: a factor, its sign, an order of axes, or no gradient at all.
+
+    Args:
+        what: the name of the array, which may as well be the output of a model.
+    """
+    if error(*gradients) == 0:
+        return []
+    return first_that_removes([_gradient_trials(names, gradients, what)], gradients, f"{what}s")
+
+
+def _gradient_trials(names: tuple[str, str], gradients: tuple[np.ndarray, np.ndarray], what: str) -> Iterator[Trial]:
+    for side in (0, 1):
+        labels = names[1 - side], names[side]
+        found = array_changes(gradients[1 - side], gradients[side], labels, what, both=not side)
+        yield from (Trial(said, "so changed,", made, gradients[side]) for said, made in found)
+        if what == "gradient" and not np.any(gradients[side]):
+            said = f"{names[side]}'s gradient is zero everywhere, as of a weight that is detached or not trained"
+            yield Trial(
+                said, f"with {names[1 - side]}'s left out", np.zeros(np.shape(gradients[1 - side])), gradients[side]
+            )
+
+
+def explain_exchanged(names: tuple[str, str], weights: tuple[Arrays, Arrays]) -> list[Explanation]:
+    """Which weights stand in one another's place, or are transposed.
+
+    Args:
+        weights: each side's, by canonical name, in the canonical layout.
+    """
+    a, b = weights
+    shared = [name for name in a if name in b and not removes(error(a[name], b[name]))]
+    found: list[Explanation] = []
+    for cycle in _cycles(a, b, shared):
+        moves = ", ".join(f"{one} of {names[0]} is {two} of {names[1]}" for one, two in cycle.items())
+        ends = tuple(_joined([side[name] for name in cycle]) for side in weights)
+        trial = Trial(
+            f"weights are exchanged: {moves}", "put back,", _joined([b[two] for two in cycle.values()]), ends[0]
+        )
+        found += first_that_removes([[trial]], ends, "weights")
+    for name in shared:
+        if np.ndim(a[name]) > 1:
+            said = f"{name} is transposed in {names[0]} against {names[1]}"
+            trial = Trial(said, "transposed,", np.swapaxes(b[name], 0, 1), a[name])
+            found += [one for one in first_that_removes([[trial]], (a[name], b[name]), "weights") if one.removed]
+    return found
+
+
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.ravel(np.asarray(one, np.float64)) for one in arrays])
+
+
+def _cycles(a: Arrays, b: Arrays, names: list[str]) -> Iterator[dict[str, str]]:
+    """Rings of names, each of which holds on one side what the next one holds on the other."""
+    holds = {one: next((two for two in names if removes(error(a[one], b[two]))), None) for one in names}
+    told: set[str] = set()
+    for start in names:
+        ring: dict[str, str] = {}
+        name: str | None = start
+        while name is not None and name not in ring:
+            ring[name], name = holds[name], holds[name]
+        if name == start and len(ring) > 1 and start not in told:
+            told |= set(ring)
+            yield ring

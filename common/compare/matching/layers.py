@@ -1,0 +1,199 @@
+"""Which layer of one model is which layer of the other: by name, else by what feeds it and what it feeds.
+
+Two layers that nothing but chance tells apart are not matched: they are listed, and the user says which is which.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...errors import BadInput
+from .graph import Node
+
+LISTED = 12  # names in one sentence
+
+
+@dataclass
+class Matching:
+    """Pairs of nodes (name on side a, on side b, how they were found), and what is left."""
+
+    pairs: list[tuple[str, str, str]] = field(default_factory=list)
+    ambiguous: list[tuple[list[str], list[str]]] = field(default_factory=list)
+    unmatched: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
+    conflicts: list[str] = field(default_factory=list)
+    weights: dict[str, str] = field(default_factory=dict)  # canonical names, a → b
+
+    @property
+    def whole(self) -> bool:
+        return not (self.ambiguous or self.conflicts or any(self.unmatched))
+
+    def require(self, names: tuple[str, str], why: str) -> None:
+        """Refuse to go on where a weight would have to be guessed.
+
+        Raises:
+            BadInput: with every layer that is in question.
+        """
+        if not self.whole:
+            raise BadInput(f"{why}: {self.complaint(names)}")
+
+    def complaint(self, names: tuple[str, str]) -> str:
+        parts = [f"{'; '.join(self.conflicts[:LISTED])}"] if self.conflicts else []
+        for left, right in self.ambiguous[:LISTED]:
+            parts.append(
+                f"{_listed(left)} in {names[0]} could each be any of {_listed(right)} in {names[1]}: "
+                f"say which, such as --map {left[0]}={right[0]}"
+            )
+        for side, left in zip(names, self.unmatched, strict=True):
+            if left:
+                parts.append(f"{_listed(left)} in {side} has no counterpart")
+        return "; ".join(parts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(name or "the model itself" for name in names[:LISTED]) + more
+
+
+def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], said: Mapping[str, str] | None = None) -> Matching:
+    """Match the layers of two models.
+
+    Args:
+        said: what the user says: path in a → path in b; a path stands for all that is below it too.
+
+    Raises:
+        BadInput: what the user says names no layer, or two that cannot be the same.
+    """
+    found = Matching()
+    left, right = dict(a), dict(b)
+
+    def pair(x: str, y: str, how: str) -> None:
+        found.pairs.append((x, y, how))
+        left.pop(x), right.pop(y)
+
+    for x, y in _said(a, b, said or {}).items():
+        if x in left and y in right:
+            _fits(a[x], b[y], found.conflicts)
+            pair(x, y, "map")
+    for name in list(left):
+        if name in right and left[name].kind == right[name].kind:
+            _fits(a[name], b[name], found.conflicts)
+            pair(name, name, "name")
+    while True:
+        before = len(left)
+        # What computes between two layers tells more than what feeds what; a port may well have it otherwise.
+        for ordered_only in (False, True):
+            for x, y in _by_graph(a, b, left, right, found.pairs, ordered_only):
+                pair(x, y, "graph")
+        for x, y in _alone(left, right):
+            pair(x, y, "only one of its kind")
+        if len(left) == before:
+            break
+    _leftovers(left, right, found)
+    order = {name: place for place, name in enumerate(a)}
+    found.pairs.sort(key=lambda one: order[one[0]])
+    for x, y, _ in found.pairs:
+        found.weights |= {
+            a[x].weights[leaf].name: b[y].weights[leaf].name for leaf in a[x].weights if leaf in b[y].weights
+        }
+    return found
+
+
+def _said(a: Mapping[str, Node], b: Mapping[str, Node], said: Mapping[str, str]) -> dict[str, str]:
+    pairs = {}
+    for x, y in said.items():
+        below = {name: y + name[len(x) :] for name in a if name == x or name.startswith(f"{x}." if x else "")}
+        known = {name: other for name, other in below.items() if other in b}
+        if not known:
+            raise BadInput(f"--map {x}={y}: there is no such pair of layers with weights; `dualport trace` lists them")
+        pairs |= known
+    return pairs
+
+
+def _fits(x: Node, y: Node, conflicts: list[str]) -> None:
+    for leaf in x.weights:
+        if leaf in y.weights and x.weights[leaf].shape != y.weights[leaf].shape:
+            shapes = ["×".join(map(str, node.weights[leaf].shape)) or "a number" for node in (x, y)]
+            conflicts.append(f"{x.weights[leaf].name} is {shapes[0]}, {y.weights[leaf].name} is {shapes[1]}")
+    for one, other in ((x, y), (y, x)):
+        for leaf, view in one.weights.items():
+            if leaf not in other.weights and view.trained:
+                conflicts.append(f"{view.name} has no counterpart in {other.name or 'the other model'}")
+
+
+def _by_graph(a, b, left, right, pairs, ordered_only: bool) -> list[tuple[str, str]]:
+    """Pairs that are told apart by their neighbours: colours, refined by those of what is before and after."""
+    fixed = {("a", x): f"pair {n}" for n, (x, _, _) in enumerate(pairs)}
+    fixed |= {("b", y): f"pair {n}" for n, (_, y, _) in enumerate(pairs)}
+    nodes = {("a", name): node for name, node in a.items()} | {("b", name): node for name, node in b.items()}
+    colours = {key: hash((fixed.get(key), node.signature)) for key, node in nodes.items()}
+    count = len(set(colours.values()))
+    while True:
+        colours = {key: hash((colours[key], _around(key, node, colours, ordered_only))) for key, node in nodes.items()}
+        if len(set(colours.values())) == count:
+            break
+        count = len(set(colours.values()))
+    classes = defaultdict(lambda: ([], []))
+    for name in left:
+        classes[colours["a", name]][0].append(name)
+    for name in right:
+        classes[colours["b", name]][1].append(name)
+    return [(x[0], y[0]) for x, y in classes.values() if len(x) == len(y) == 1]
+
+
+def _around(key: tuple[str, str], node: Node, colours: Mapping, ordered_only: bool) -> tuple:
+    """The colours of the neighbours, with the operations in between or with those alone whose inputs have an order."""
+
+    def look(edge) -> tuple:
+        name, through = edge
+        kept = tuple(one for one in through if one[1] >= 0) if ordered_only else through
+        return colours.get((key[0], name), hash(name)), hash(kept)
+
+    return tuple(tuple(sorted({look(edge) for edge in edges})) for edges in (node.before, node.after))
+
+
+def _alone(left: Mapping[str, Node], right: Mapping[str, Node]) -> list[tuple[str, str]]:
+    """Pairs of which there is no second one of the same kind and shapes."""
+    counts = [Counter(node.signature for node in side.values()) for side in (left, right)]
+    single = {node.signature: name for name, node in right.items() if counts[1][node.signature] == 1}
+    return [
+        (name, single[node.signature])
+        for name, node in left.items()
+        if counts[0][node.signature] == 1 and node.signature in single
+    ]
+
+
+def _leftovers(left: dict[str, Node], right: dict[str, Node], found: Matching) -> None:
+    groups = defaultdict(lambda: ([], []))
+    for place, side in enumerate((left, right)):
+        for name, node in side.items():
+            groups[node.signature][place].append(name)
+    for x, y in groups.values():
+        if x and y:
+            found.ambiguous.append((x, y))
+        else:
+            found.unmatched[0].extend(x)
+            found.unmatched[1].extend(y)
+
+
+def carried(matching: Matching, arrays: Mapping) -> dict:
+    """Canonical arrays of side a under the names of side b."""
+    return {y: arrays[x] for x, y in matching.weights.items() if x in arrays}
+
+
+def parse_map(texts: Sequence[str]) -> dict[str, str]:
+    """`["fc1=head.0", …]` → a dict.
+
+    Raises:
+        BadInput: a word without `=`, or a name given twice.
+    """
+    found: dict[str, str] = {}
+    for word in (word.strip() for text in texts for word in text.split(",")):
+        x, equal, y = word.partition("=")
+        if not equal:
+            raise BadInput(f"--map {word}: write the path in the first model, =, the path in the second")
+        if x in found:
+            raise BadInput(f"--map gives {x} twice")
+        found[x] = y
+    return found

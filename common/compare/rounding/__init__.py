@@ -1,0 +1,1 @@
+"""What rounding explains: measured on the model itself, or derived from the spec."""

@@ -1,0 +1,1 @@
+"""The rungs of the ladder, each from two sides to rows."""

@@ -1,0 +1,83 @@
+"""A layer's own error: what it makes of the very numbers that its counterpart was given.
+
+The second model is run again, and the output of each of its calls is exchanged for its counterpart's once it is known.
+So every call gets its counterpart's inputs, and what differs is its own. One divergence no longer hides the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..traces.reading import Run
+from ..traces.writing import safe
+from .matching.calls import CallPair
+from .models import Difference
+from .row import relative_to
+from .tolerances import bound
+
+MOST_KEPT = 16  # outputs that are kept to be explained
+MOST_BYTES = 2**28  # of one of them
+
+
+def follow_plan(pairs: Iterable[CallPair]) -> dict[int, list[int]]:
+    """Call of the second side → values of the first that its outputs are exchanged for."""
+    return {pair.out_b.index: [number for _, number in pair.a.outputs] for pair in pairs}
+
+
+class OwnErrors:
+    """What a followed pass gives its outputs to, and takes those of the other side from."""
+
+    def __init__(self, run: Run, wanted: Mapping[int, list[int]], path: Path) -> None:
+        self.run, self.wanted, self.path = run, wanted, path
+        self.errors: dict[int, list[float]] = {}
+
+    def __enter__(self) -> OwnErrors:
+        import h5py
+
+        self.file = h5py.File(self.path, "a")
+        self.kept = self.file.require_group(self.run.mode)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def get(self, index: int, default: list) -> list[np.ndarray]:
+        """The arrays that the outputs of a call become."""
+        numbers = self.wanted.get(index)
+        return default if numbers is None else [self.run.array("values", number) for number in numbers]
+
+    def put(self, section: str, name: str, array: np.ndarray) -> None:
+        """Judge one output of a call; what is not an output is not needed."""
+        if section != "own":
+            return
+        index = int(name)
+        found = self.errors.setdefault(index, [])
+        other = self.run.array("values", self.wanted[index][len(found)])
+        found.append(relative_to(array, other))
+        if found[-1] > bound("float64 forward") and len(self.kept) < MOST_KEPT and array.nbytes <= MOST_BYTES:
+            self.kept.create_dataset(safe(f"{index}.{len(found) - 1}"), data=array)
+
+    def note(self, name: str, content) -> None:
+        """Nothing: the first pass has told it."""
+
+
+def mark_own(difference: Difference, mode: str, errors: Mapping[int, list[float]]) -> None:
+    """Say of each row that parts whether its call does so by itself."""
+    pairs = difference.paired[mode]
+    for row in difference.forwards[mode].rows:
+        if row.same or row.place < 0:
+            continue
+        pair = pairs[row.place]
+        found = errors.get(pair.out_b.index)
+        if not found:
+            continue
+        row.own_error = max(found)
+        row.own = row.own_error > bound("float64 forward")
+        where = " against ".join(dict.fromkeys(one for one in row.where if one))
+        if not row.own:
+            row.remark = "inherited from its input: given the same, it agrees"
+        elif pair.a.kind == pair.b.kind:
+            row.remark = f"same input, different output ({where})" if where else "same input, different output"

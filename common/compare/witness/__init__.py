@@ -1,0 +1,1 @@
+"""A recipe's networks once more in NumPy: independent of both frameworks and of the dictionary."""

@@ -1,0 +1,1 @@
+"""Where training data comes from by name: embedded, cached, downloaded."""

@@ -1,0 +1,43 @@
+"""A session's state as a checkpoint, and back: the canonical form that both frameworks read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+
+import numpy as np
+
+from ..weights.optimizer_state import OptimizerState
+from .checkpoint import Checkpoint, Position
+
+
+def capture(session, position: Position, seconds: float = 0.0) -> Checkpoint:
+    """Weights, moments and position of `session` as they are now."""
+    settings, moments = as_arrays(session.optimizer_states())
+    return Checkpoint(deepcopy(position), session.weights(), settings, moments, seconds)
+
+
+def as_arrays(states: Mapping[str, OptimizerState]) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
+    """Optimiser states as plain settings by name, and moments by `name/which/parameter`."""
+    moments = {
+        f"{name}/{which}/{parameter}": array
+        for name, state in states.items()
+        for which, arrays in (("first", state.first), ("second", state.second))
+        for parameter, array in arrays.items()
+    }
+    numbers = ("step", "learning_rate", "beta1", "beta2")
+    return {name: {key: getattr(state, key) for key in numbers} for name, state in states.items()}, moments
+
+
+def restore(session, checkpoint: Checkpoint) -> None:
+    """Put a checkpoint into `session`, whichever framework wrote it."""
+    session.load_weights(checkpoint.weights)
+    states = {}
+    for name, settings in checkpoint.optimizers.items():
+        moments = {which: {} for which in ("first", "second")}
+        for key, array in checkpoint.moments.items():
+            owner, which, parameter = key.split("/", 2)
+            if owner == name:
+                moments[which][parameter] = array
+        states[name] = OptimizerState(**settings, **moments)
+    session.load_optimizer_states(states)

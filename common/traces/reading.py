@@ -1,0 +1,206 @@
+"""The file of a traced model: one HDF5 file, written as the model runs and read without any framework.
+
+head          what was traced, with what: JSON
+modules       the layers, their kinds, settings and weights: JSON
+runs/TYPE/MODE/            one for each precision and mode, e.g. runs/float64/train
+    calls     every call in execution order: JSON
+    values/N  each array that a call was given or made    flow/N  the gradient that arrived there
+    start, gradients/1, weights/1, moments/1 …  by canonical weight name, for each step; loss/1 …
+rounding      what rounding explains of each of these arrays: JSON
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..distance import Apart
+from ..errors import BadInput
+from ..weights.rules import View, weight_views
+from .writing import names_of, safe
+
+FORMAT, VERSION = "dualport trace", 1
+LARGEST_ARRAY = 2**33  # bytes of one array
+LARGEST_TEXT = 2**28
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a module or of a function. Inputs and outputs are (name, number of the value).
+
+    `path` is that of the module called, or of the one that called the function; `turn` counts the calls of one module.
+    `where` is the line of the user's code that called.
+    """
+
+    index: int
+    parent: int
+    path: str
+    kind: str
+    label: str
+    module: bool
+    leaf: bool
+    turn: int
+    inputs: tuple[tuple[str, int], ...]
+    outputs: tuple[tuple[str, int], ...]
+    settings: dict = field(default_factory=dict)
+    where: str = ""
+
+
+class Run:
+    """One precision and mode of a trace."""
+
+    def __init__(self, group, name: str, dtype: str, mode: str) -> None:
+        self.group, self.name, self.dtype, self.mode = group, name, dtype, mode
+        self.calls = [call_of(one) for one in _json(group, "calls", name)]
+        self._lost: dict | None = None
+        notes = _json(group, "sources", name)
+        self.sources: dict[int, str] = {int(number): source for number, source in notes.items()}
+
+    def array(self, section: str, name: str | int) -> np.ndarray | None:
+        """One array, or None where there is none."""
+        with _readable(self.name):
+            found = self.group.get(f"{section}/{safe(str(name))}")
+            return None if found is None else _checked(found, self.name)[()]
+
+    def stored(self, section: str, name: str | int):
+        """The data set of an array, to be read in pieces; or None."""
+        with _readable(self.name):
+            found = self.group.get(f"{section}/{safe(str(name))}")
+            return None if found is None else _checked(found, self.name)
+
+    def shape(self, section: str, name: str | int) -> tuple[int, ...] | None:
+        found = self.group.get(f"{section}/{safe(str(name))}")
+        return None if found is None else tuple(found.shape)
+
+    def dtype_of(self, section: str, name: str | int) -> str:
+        found = self.group.get(f"{section}/{safe(str(name))}")
+        return "" if found is None else found.dtype.name
+
+    def note(self, name: str):
+        """What was noted under a name, or None."""
+        return _json(self.group, name, self.name) if name in self.group else None
+
+    def lost(self, section: str, name: str) -> Apart | None:
+        """How far a large array of a lower precision is from the exact one, where that is all that was written."""
+        if self._lost is None:
+            self._lost = self.note("lost") or {}
+        found = self._lost.get(section, {}).get(name)
+        return None if found is None else Apart(float(found[0]), float(found[1]), 2**16, 0.0)
+
+    def names(self, section: str) -> list[str]:
+        group = self.group.get(section)
+        return [] if group is None else list(names_of(group))
+
+    @property
+    def steps(self) -> int:
+        """How many optimiser steps were taken."""
+        return len(self.names("weights"))
+
+
+@dataclass
+class Trace:
+    """An open trace."""
+
+    path: str
+    head: dict
+    modules: list[dict]
+    runs: dict[tuple[str, str], Run]
+    rounding: dict[str, dict[str, dict[str, float]]]
+
+    @property
+    def framework(self) -> str:
+        return self.head["framework"]
+
+    @property
+    def views(self) -> dict[str, View]:
+        return weight_views(self.framework, self.modules)
+
+
+@contextlib.contextmanager
+def open_trace(path) -> Iterator[Trace]:
+    """Open a trace to read; what is wrong with the file, now or later, becomes one sentence.
+
+    Raises:
+        BadInput: it is no trace, it is damaged, or an array of it lies in another file.
+    """
+    import h5py
+
+    name = Path(path).name
+    if not Path(path).is_file():
+        raise BadInput(f"{path}: does not exist; write it with `dualport trace … -o {name}`")
+    with contextlib.ExitStack() as stack:
+        with _readable(name):
+            file = stack.enter_context(h5py.File(path, "r", locking=False, rdcc_nbytes=0))
+            trace = _opened(file, str(path))
+        yield trace
+
+
+@contextlib.contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """What HDF5 and JSON find wrong while a trace is read becomes one sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        reason = (str(error).strip("'\"").splitlines() or [type(error).__name__])[0][:120]
+        raise BadInput(f"{name}: is not a trace, or is damaged ({reason}); record it again") from error
+
+
+def _opened(file, path: str) -> Trace:
+    import h5py
+
+    name = Path(path).name
+    _refuse_links(file, name)
+    head = _json(file, "head", name)
+    if head.get("format") != FORMAT or head.get("version") != VERSION:
+        raise BadInput(f"{name}: is not a trace of this version of dualport; record it again")
+    runs = {}
+    for dtype, modes in file["runs"].items():
+        for mode, group in modes.items():
+            if isinstance(group, h5py.Group):
+                runs[dtype, mode] = Run(group, name, dtype, mode)
+    rounding = _json(file, "rounding", name) if "rounding" in file else {}
+    return Trace(path, head, _json(file, "modules", name), runs, rounding)
+
+
+def _refuse_links(file, name: str) -> None:
+    """Every link of the file must be its own: HDF5 follows others into other files."""
+    import h5py
+
+    def look(group) -> None:
+        for key in group:
+            link = group.get(key, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise BadInput(f"{name}: {key[:40]!r} is a link out of the file; record the trace again")
+            found = group[key]
+            if isinstance(found, h5py.Group):
+                look(found)
+            else:
+                _checked(found, name)
+
+    look(file)
+
+
+def _checked(dataset, name: str):
+    if dataset.is_virtual or dataset.id.get_create_plist().get_external_count():
+        raise BadInput(f"{name}: {dataset.name[:60]} lies in another file; record the trace again")
+    if dataset.dtype.kind not in "fiub" or dataset.nbytes > LARGEST_ARRAY:
+        raise BadInput(f"{name}: {dataset.name[:60]} is no array of numbers of a bearable size; record it again")
+    return dataset
+
+
+def _json(group, key: str, name: str):
+    found = _checked(group[key], name)
+    if found.nbytes > LARGEST_TEXT or found.dtype != np.uint8:
+        raise BadInput(f"{name}: {key} is not text; record the trace again")
+    return json.loads(found[()].tobytes())
+
+
+def call_of(content: dict) -> Call:
+    """A call from what was written of it."""
+    pairs = {key: tuple((str(name), int(number)) for name, number in content[key]) for key in ("inputs", "outputs")}
+    return Call(**{**content, **pairs})

@@ -1,0 +1,1 @@
+"""Weight files, one module a format; nothing that a file says is run."""

@@ -1,0 +1,48 @@
+"""Which format a file is, told by its first bytes; its extension may say anything."""
+
+from __future__ import annotations
+
+from .bounded_bytes import Malformed, Source
+
+_ALIENS = (
+    (b"\x1f\x8b", "gzip", "unpack it first"),
+    (b"\x89HDF\r\n\x1a\n", "HDF5 or MATLAB", "give a .pdparams, .pt or .safetensors file"),
+    (b"MATLAB", "MATLAB", "give a .pdparams, .pt or .safetensors file"),
+    (b"\x93NUMPY", "a NumPy .npy", "give a .pdparams, .pt or .safetensors file"),
+    (b"\xfd7zXZ", "xz", "unpack it first"),
+    (b"BZh", "bzip2", "unpack it first"),
+    (b"7z\xbc\xaf", "7z", "unpack it first"),
+    (b"Rar!", "rar", "unpack it first"),
+    (b"<", "HTML", "the download went wrong: fetch it again"),
+    (b"version https://git-lfs", "a git-lfs pointer", "fetch the real file with git lfs pull"),
+)
+# The pickled number with which torch before 1.6 began its files: 0x1950a86a20f9469cfc6c.
+_LEGACY_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+
+
+def format_of(source: Source) -> str:
+    """ "paddle", "torch" or "safetensors".
+
+    Raises:
+        Malformed: empty, or of no format that holds weights; the message names it where it is known.
+    """
+    head = source.file.read(32)
+    source.file.seek(0)
+    if not head:
+        raise Malformed("it is empty")
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return "torch"
+    pickle = head[0] == 0x80 and len(head) > 2 and 2 <= head[1] <= 5 and head[2] != 0
+    if pickle and head[2:].startswith(_LEGACY_TORCH):
+        raise Malformed(
+            "it is in the format of torch before 1.6, which is not read",
+            "re-save it: torch.save(torch.load(FILE, weights_only=True), FILE)",
+        )
+    if pickle:
+        return "paddle"
+    if head[8:9] == b"{":
+        return "safetensors"
+    for magic, what, step in _ALIENS:
+        if head.startswith(magic):
+            raise Malformed(f"it is {what}, not a weight file", step)
+    raise Malformed("it is no weight file that is known here", "give a .pdparams, .pdopt, .pt or .safetensors file")

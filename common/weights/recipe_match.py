@@ -1,0 +1,124 @@
+"""Which recipe, and which part of it, a weight file belongs to: told by its names and shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import recipes
+from ..errors import BadInput, choose
+from ..spec import Optimizer, Recipe
+from .recipe_layout import Entry, part_layout
+
+LISTED = 20  # names in one refusal
+
+
+@dataclass(frozen=True)
+class Match:
+    """A recipe's part, with its layout."""
+
+    recipe: Recipe
+    part: str
+    layout: list[Entry]
+
+
+def expected(layout: list[Entry], framework: str) -> dict[str, tuple[int, ...]]:
+    """Name → shape of a part's file in one framework."""
+    if framework == "torch":
+        return {entry.torch: entry.shape for entry in layout}
+    return {entry.paddle: entry.paddle_shape() for entry in layout if entry.paddle}
+
+
+def complaints(layout: list[Entry], framework: str, arrays: dict[str, np.ndarray]) -> list[str]:
+    """Every key that is missing, unexpected or misshapen. The batch counter may be missing: old files lack it."""
+    wanted = expected(layout, framework)
+    optional = {entry.torch for entry in layout if entry.paddle is None}
+    wrong = [f"{name} missing" for name in wanted if name not in arrays and name not in optional]
+    wrong += [f"{name} unexpected" for name in arrays if name not in wanted]
+    return wrong + [
+        f"{name} is {_shape(arrays[name].shape)}, not {_shape(shape)}"
+        for name, shape in wanted.items()
+        if name in arrays and tuple(arrays[name].shape) != shape
+    ]
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "a single number"
+
+
+def find(
+    path: str,
+    framework: str,
+    arrays: dict[str, np.ndarray],
+    name: str | None = None,
+    part: str | None = None,
+    settings: dict[str, object] | None = None,
+) -> Match:
+    """The one recipe and part that `arrays` fit, among all or among those that `name` and `part` leave.
+
+    Recipes that differ only in their schedule share a layout; the first of them stands for all.
+
+    Raises:
+        BadInput: nothing fits (all keys that stand in the way are listed), or several different layouts do.
+    """
+    possible = list(candidates(name, part, settings or {}))
+    fitting = [one for one in possible if not complaints(one.layout, framework, arrays)]
+    layouts = {tuple(one.layout) for one in fitting}
+    if len(layouts) == 1:
+        return fitting[0]
+    if fitting:
+        known = ", ".join(f"--recipe {one.recipe.name} --part {one.part}" for one in fitting)
+        raise BadInput(f"{path}: fits more than one recipe; say which: {known}")
+    nearest = min(possible, key=lambda one: len(complaints(one.layout, framework, arrays)))
+    wrong = complaints(nearest.layout, framework, arrays)
+    more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
+    raise BadInput(
+        f"{path}: fits no {'part of ' + name if name else 'recipe'}; against the nearest, {nearest.recipe.name} "
+        f"{nearest.part}: {'; '.join(wrong[:LISTED])}{more}; say --recipe, --part, or --set for other sizes"
+    )
+
+
+def candidates(name: str | None, part: str | None, settings: dict[str, object]) -> Iterator[Match]:
+    """Every part of every recipe that `name`, `part` and the sizes in `settings` leave."""
+    chosen = recipes.names() if name is None else [choose(name, recipes.names(), "recipe")]
+    found = False
+    for one in chosen:
+        try:
+            recipe = recipes.recipe(one, settings)
+        except BadInput:
+            if name is not None:
+                raise
+            continue  # a setting that this recipe does not have
+        parts = dict.fromkeys([*recipe.model.parts, "model"])
+        for each in parts if part is None else [part] if part in parts else []:
+            found = True
+            yield Match(recipe, each, part_layout(recipe.model, each))
+    if not found:
+        raise BadInput(f"there is no part {part!r}: choose encoder, decoder or model (--set takes sizes of the recipe)")
+
+
+def canonical_arrays(match: Match, framework: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A part's arrays by canonical name; the batch counter, which Paddle lacks, starts at 0."""
+    found = {}
+    for entry in match.layout:
+        own = getattr(entry, framework)
+        if own in arrays:
+            found[entry.name] = entry.turn(arrays[own]) if framework == "paddle" else arrays[own]
+        else:
+            found[entry.name] = np.zeros(entry.shape, np.int64)
+    return found
+
+
+def optimizer_of(match: Match) -> Optimizer:
+    """The optimiser that steps exactly the parameters of a part.
+
+    Raises:
+        BadInput: the recipe has one for more than this part, or for less.
+    """
+    trained = {entry.name for entry in match.layout if entry.trained}
+    for optimizer in match.recipe.training.optimizers:
+        if trained == set(match.recipe.optimizer_parameters(optimizer)):
+            return optimizer
+    raise BadInput(f"{match.recipe.name}: no optimiser steps its {match.part} alone; say --part")
