@@ -1,0 +1,129 @@
+"""How an entry is proved: inputs to draw, arguments to give to both frameworks, what of the results is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Input:
+    """An array to draw.
+
+    `kind`: real (normal), positive (0.5 to 2), unit (−0.9 to 0.9), probability (positive, sums of the last axis 1),
+    index (whole numbers below `below`), boolean, one_hot (of `below` classes), distinct (no two within 0.01).
+    `name`: the argument that it is given as, in order where it has none. `transposed`: Paddle is given it so.
+    `fixed`: it gets no gradient.
+    """
+
+    shape: tuple[int, ...]
+    kind: str = "real"
+    below: int = 0
+    name: str = ""
+    transposed: bool = False
+    fixed: bool = False
+
+    def draw(self, random: np.random.Generator) -> np.ndarray:
+        return _DRAWS[self.kind](self, random)
+
+    def as_argument(self, name: str) -> Input:
+        return replace(self, name=name)
+
+
+def _probability(one: Input, random: np.random.Generator) -> np.ndarray:
+    drawn = random.uniform(0.2, 1, one.shape)
+    return drawn / drawn.sum(-1, keepdims=True)
+
+
+def _distinct(one: Input, random: np.random.Generator) -> np.ndarray:
+    count = int(np.prod(one.shape))
+    return (random.permutation(count) - count / 2 + random.uniform(0.1, 0.8, count)).reshape(one.shape) / max(4, count)
+
+
+_DRAWS = {
+    "real": lambda one, random: random.standard_normal(one.shape),
+    "positive": lambda one, random: random.uniform(0.5, 2, one.shape),
+    "unit": lambda one, random: random.uniform(-0.9, 0.9, one.shape),
+    "probability": _probability,
+    "index": lambda one, random: random.integers(0, one.below, one.shape),
+    "boolean": lambda one, random: random.random(one.shape) < 0.5,
+    "one_hot": lambda one, random: np.eye(one.below)[random.integers(0, one.below, one.shape)],
+    "distinct": _distinct,
+}
+
+
+def real(*shape: int, **more: Any) -> Input:
+    return Input(shape, **more)
+
+
+def positive(*shape: int, **more: Any) -> Input:
+    return Input(shape, "positive", **more)
+
+
+def unit(*shape: int, **more: Any) -> Input:
+    return Input(shape, "unit", **more)
+
+
+def probability(*shape: int, **more: Any) -> Input:
+    return Input(shape, "probability", **more)
+
+
+def distinct(*shape: int, **more: Any) -> Input:
+    return Input(shape, "distinct", **more)
+
+
+def boolean(*shape: int, **more: Any) -> Input:
+    return Input(shape, "boolean", **more)
+
+
+def index(below: int, *shape: int, **more: Any) -> Input:
+    return Input(shape, "index", below, **more)
+
+
+def one_hot(below: int, *shape: int, **more: Any) -> Input:
+    return Input(shape, "one_hot", below, **more)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One call, or one layer, to be made in both frameworks in float64.
+
+    `arguments`: by the entry's names, in PyTorch's conventions; `torch`, `paddle`: more of one framework alone, by its
+    own names. `layer`: build the first class with them and give it the inputs; else call the first function.
+    `names`: other callables of the entry for (PyTorch, Paddle), as `Names.of` reads them. `listed`: the inputs are
+    given as one list. `outputs`: places of the tensors compared, (PyTorch's, Paddle's), all where None.
+    `modes`: "eval" and "training" of a layer. `bound`, `gradient_bound`: rows of the table of tolerances.
+    `gradients`: whether they are compared. `formula`: whether the entry's formula covers this call.
+    `distribution`: random results are compared by mean and deviation, in standard errors.
+    `steps`: of an optimizer or a schedule. `shape`: of what an initializer fills.
+    """
+
+    inputs: tuple[Input, ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    torch: Mapping[str, Any] = field(default_factory=dict)
+    paddle: Mapping[str, Any] = field(default_factory=dict)
+    layer: bool = False
+    names: tuple[str, str] = ("", "")
+    listed: bool = False
+    outputs: tuple[tuple[int, ...] | None, tuple[int, ...] | None] = (None, None)
+    modes: tuple[str, ...] = ("eval",)
+    bound: str = "float64 forward"
+    gradient_bound: str = "float64 gradient"
+    gradients: bool = True
+    formula: bool = True
+    distribution: bool = False
+    steps: int = 5
+    shape: tuple[int, ...] = ()
+
+
+def proved(*inputs: Input, **arguments: Any) -> Proof:
+    """A function called with these inputs and arguments."""
+    return Proof(inputs, arguments)
+
+
+def proved_layer(*inputs: Input, modes: str = "eval", **arguments: Any) -> Proof:
+    """A layer built with these arguments and given these inputs."""
+    return Proof(inputs, arguments, layer=True, modes=tuple(modes.split()))
