@@ -14,4 +14,4 @@ for folder in FOLDERS:
     packages.append(f"dualport.{folder}")
     packages += [f"dualport.{folder}.{name}" for name in find_packages(folder)]
 
-setup(packages=packages, package_dir=package_dir, package_data={"": ["*.j2"]})
+setup(packages=packages, package_dir=package_dir, package_data={"": ["*.j2", "py.typed"]})

@@ -5,15 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
-import resource
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..common.errors import DualportError, EnvironmentFailed, Interrupted
+from ..common.operating_system import peak_memory
 
 Task = tuple[Callable[..., Any], tuple]  # function(*arguments, tell=…)
 THREADS = "OMP_NUM_THREADS"
@@ -106,8 +105,7 @@ def _work(events, key: str, function: Callable[..., Any], arguments: tuple) -> N
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         result = function(*arguments, tell=lambda event: events.put((key, "event", event)))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 2**20)
-        events.put((key, "result", (result, round(peak))))
+        events.put((key, "result", (result, peak_memory())))
     except DualportError as error:
         events.put((key, "error", (f"{key}: {error}", error.exit_code)))
     except KeyboardInterrupt:

@@ -130,10 +130,11 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def _sync(path: Path) -> None:
     """Flush a file or a folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass  # some file systems cannot flush a folder
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):  # some file systems cannot flush a folder; Windows cannot open one
+        descriptor = os.open(
+            path, os.O_RDONLY if path.is_dir() else os.O_RDWR
+        )  # Windows flushes only what it may write
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -92,9 +92,9 @@ def _dispatch(argv: list[str]) -> int | None:
         print(_overview())
         return 0
     if argv[0] == "--version":
-        from dualport import __version__
+        from importlib.metadata import version
 
-        print(f"dualport {__version__}")
+        print(f"dualport {version('dualport')}")
         return 0
     module_name, summary = COMMANDS[choose(argv[0], COMMANDS, "command")]
     module = importlib.import_module(f"dualport.scripts.{module_name}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import operating_system
 from ..atomic import atomic_path, make_folder, remove_litter, write_text
 from ..errors import BadInput
 from ..spec import Recipe, from_json
@@ -50,11 +51,9 @@ class RunFolder:
         Raises:
             BadInput: another process trains here.
         """
-        import fcntl
-
-        with (self.path / ".lock").open("w") as lock:
+        with (self.path / ".lock").open("w") as file:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                operating_system.lock(file)
             except BlockingIOError:
                 raise BadInput(
                     f"{self.path}: another process is training here; wait for it or choose another --out"

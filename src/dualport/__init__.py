@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-__version__ = "0.1.0"
+__version__: str  # asked of what is installed: it is written once, in pyproject.toml
 
 # public name -> the module that holds it
 _PUBLIC = {
@@ -26,10 +26,14 @@ __all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604 - strings all
 
 
 def __getattr__(name: str):
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version(__name__)
     if name in _PUBLIC:
         return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC])
+    return sorted([*globals(), *__all__])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+
+import dualport
 
 HOUSE = Path(__file__).resolve().parents[2]
 FOLDERS = ("backends", "common", "scripts")
@@ -54,12 +57,27 @@ def test_the_wheel_holds_one_import_name_and_every_file(wheel):
     assert {top for top in tops if not top.endswith(".dist-info")} == {"dualport"}
     assert len(tops) == 2
     wanted = {f"dualport/{path.name}" for path in (HOUSE / "src" / "dualport").glob("*.py")}
+    wanted.add("dualport/py.typed")
     for folder in FOLDERS:
         for path in (HOUSE / folder).rglob("*"):
             if path.suffix in (".py", ".j2"):
                 wanted.add(f"dualport/{path.relative_to(HOUSE)}")
     assert {"dualport/backends/torch/model.py", "dualport/common/report/report.html.j2"} <= wanted
     assert {name for name in wheel if name.startswith("dualport/")} == wanted
+
+
+def test_the_version_is_written_once():
+    (version,) = re.findall(r'(?m)^version = "(.+)"$', (HOUSE / "pyproject.toml").read_text(encoding="utf8"))
+    assert dualport.__version__ == version
+    for folder in (*FOLDERS, "src"):
+        for path in (HOUSE / folder).rglob("*.py"):
+            assert f'"{version}"' not in path.read_text(encoding="utf8"), path
+
+
+def test_type_checkers_see_the_folders_as_the_wheel_installs_them():
+    shown = {path.name: path.resolve() for path in (HOUSE / "typings" / "dualport").iterdir()}
+    source = HOUSE / "src" / "dualport" / "__init__.py"
+    assert shown == {"__init__.py": source, **{folder: HOUSE / folder for folder in FOLDERS}}
 
 
 def test_every_folder_of_modules_is_a_package():
