@@ -58,7 +58,7 @@ for package in (dualport.common, dualport.scripts, dualport.backends):
             importlib.import_module(module.name)
             print(module.name)
 """).split()
-    assert {"dualport.backends.isolate", "dualport.common.runs.folder", "dualport.scripts.train"} <= set(imported)
+    assert {"dualport.backends.processes", "dualport.common.runs.folder", "dualport.scripts.train"} <= set(imported)
 
 
 def test_windows_locks_the_run_folder(tmp_path):

@@ -75,7 +75,7 @@ def test_the_version_is_written_once():
 
 
 def test_type_checkers_see_the_folders_as_the_wheel_installs_them():
-    shown = {path.name: path.resolve() for path in (HOUSE / "typings" / "dualport").iterdir()}
+    shown = {path.name: path.resolve() for path in (HOUSE / ".ci" / "typings" / "dualport").iterdir()}
     source = HOUSE / "src" / "dualport" / "__init__.py"
     assert shown == {"__init__.py": source, **{folder: HOUSE / folder for folder in FOLDERS}}
 

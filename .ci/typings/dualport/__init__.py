@@ -1,0 +1,1 @@
+../../../src/dualport/__init__.py

@@ -1,1 +1,0 @@
-../../src/dualport/__init__.py
