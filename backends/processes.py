@@ -9,6 +9,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..common.errors import DualportError, EnvironmentFailed, Interrupted
@@ -17,6 +18,7 @@ from ..common.operating_system import peak_memory
 Task = tuple[Callable[..., Any], tuple]  # function(*arguments, tell=…)
 THREADS = "OMP_NUM_THREADS"
 LEAVING = 20.0  # seconds that a process gets to end after its result
+LEFT, THERE = ".left", ".process"  # how the marks end in the folder of a meeting
 PATIENCE = 60.0  # seconds that an interrupted child gets to save its run
 
 
@@ -29,7 +31,7 @@ def run_all(
     OMP_NUM_THREADS says otherwise.
 
     Raises:
-        DualportError: the first error of a task; the other processes are ended.
+        DualportError: the first error of a task, of its class; the other processes are ended.
         RuntimeError: a task raised something else; the message ends with the traceback in the child.
         EnvironmentFailed: a process died without a word.
     """
@@ -70,8 +72,8 @@ def _collect(children: dict, events, on_event, results: dict) -> None:
         if kind == "event":
             on_event(key, content)
         elif kind == "error":
-            message, exit_code = content
-            error = DualportError(message)
+            kind, message, exit_code = content
+            error = kind(message)
             error.exit_code = exit_code
             raise error
         elif kind == "crash":
@@ -107,13 +109,62 @@ def _work(events, key: str, function: Callable[..., Any], arguments: tuple) -> N
         result = function(*arguments, tell=lambda event: events.put((key, "event", event)))
         events.put((key, "result", (result, peak_memory())))
     except DualportError as error:
-        events.put((key, "error", (f"{key}: {error}", error.exit_code)))
+        events.put((key, "error", (type(error), f"{key}: {error}", error.exit_code)))
     except KeyboardInterrupt:
-        events.put((key, "error", (f"{key}: interrupted", 130)))
+        events.put((key, "error", (Interrupted, f"{key}: interrupted", 130)))
     except MemoryError:
-        events.put((key, "error", (f"{key}: out of memory; use a smaller --batch-size", 3)))
+        events.put((key, "error", (EnvironmentFailed, f"{key}: out of memory; use a smaller --batch-size", 3)))
     except Exception as error:
         events.put((key, "crash", f"{key}: {type(error).__name__}: {error}\n{traceback.format_exc()}"))
+
+
+class Meeting:
+    """A folder in which the processes of both frameworks leave files and folders for each other."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        (self.folder / f"{os.getpid()}{THERE}").touch()
+
+    def leave(self, name: str) -> None:
+        """What lies under `name` in the folder is whole: the other side may take it."""
+        (self.folder / f"{name}{LEFT}").touch()
+
+    def wait_for(self, name: str, seconds: float) -> Path:
+        """The path of what a side leaves under `name`.
+
+        Raises:
+            EnvironmentFailed: it is not there after so many seconds, or the other side has died before.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            dead, late = self._other_died(), time.monotonic() > deadline
+            if (self.folder / f"{name}{LEFT}").exists():  # looked at last: it may have been left just before the death
+                return self.folder / name
+            if dead:
+                raise EnvironmentFailed(
+                    f"the other framework's process died before it left {name}; it may have run out of memory: "
+                    "use smaller inputs"
+                )
+            if late:
+                raise EnvironmentFailed(
+                    f"the other framework left no {name} within {seconds:.0f} s; use smaller inputs, or fewer --steps"
+                )
+            time.sleep(0.02)
+
+    def _other_died(self) -> bool:
+        """Whether there was another process here, and is none any more; never so where only the deadline can tell."""
+        numbers = {int(file.stem) for file in self.folder.glob(f"*{THERE}")} - {os.getpid()}
+        return os.name == "posix" and bool(numbers) and not any(map(_lives, numbers))
+
+
+def _lives(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 class _shared_cores:  # noqa: N801 - reads as a statement

@@ -78,12 +78,6 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         temporary.write_text(text, encoding="utf8")
 
 
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-
-
 def make_folder(path: str | os.PathLike[str]) -> Path:
     """Make `path` and its parents, and check that it can be written.
 

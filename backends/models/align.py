@@ -6,8 +6,8 @@ weights writes down what it is made of; the other matches its own layers with th
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,13 +22,15 @@ from ...common.errors import BadInput, choose
 from ...common.traces.inputs import Input, parse_inputs
 from ...common.traces.optimizer import Optimiser, parse_optimizer
 from ...common.traces.reading import open_trace
-from ..processes import run_all
+from .. import load_backend
+from ..processes import Meeting, run_all
 from .model import MODES, PRECISIONS, Plan, Subject
 from .start_weights import load_file, match_with, sketch, write_sketch
 from .trace import run_pass, write_trace
 
 DIRECTIONS = ("paddle-to-torch", "torch-to-paddle")
 SKETCH = "source.h5"
+PATIENCE = 1800.0  # seconds that one side waits for the other's sketch: for large models to be made and run once
 Tell = Callable[[str, str], None]
 
 
@@ -77,17 +79,16 @@ def subject_of(framework: str, pair: Pair) -> Subject:
 def _run_side(framework: str, pair: Pair, folder: str, tell: Callable[[dict], None] = lambda event: None) -> None:
     """One framework's part: make the model, give or take the weights, trace it."""
     source, target = pair.sides
+    meeting = Meeting(folder)
     subject = subject_of(framework, pair)
     nodes, calls, sources, outputs = sketch(subject)
-    place = Path(folder) / SKETCH
     if framework == source:
         if pair.weights:
             load_file(subject, pair.weights)
-        write_sketch(subject, place, calls, sources, outputs)
+        write_sketch(subject, Path(folder) / SKETCH, calls, sources, outputs)
+        meeting.leave(SKETCH)
     else:
-        while not place.exists():
-            time.sleep(0.02)
-        match_with(subject, nodes, place, pair.mapped, (source, target))
+        match_with(subject, nodes, meeting.wait_for(SKETCH, PATIENCE), pair.mapped, (source, target))
     write_trace(subject, Path(folder) / f"{framework}.h5", lambda what: tell({"pass": what}))
 
 
@@ -209,7 +210,10 @@ def align(
     plan = Plan(as_inputs(inputs), seed, tuple(dtypes), tuple(modes), steps, made, device=device)
     models = {"paddle": paddle_layer, "torch": torch_module}
     pair = Pair(models, plan, {}, losses, both, choose(direction, DIRECTIONS, "direction"), map or {})
-    return align_pair(pair, isolate=False)
+    with contextlib.ExitStack() as back:
+        for name in models:
+            back.enter_context(load_backend(name).make_repeatable())
+        return align_pair(pair, isolate=False)
 
 
 def as_inputs(inputs: Any) -> list[Input]:

@@ -41,6 +41,7 @@ class Converted:
     conversion: Conversion
     subjects: dict[str, Subject]
     matching: Matching | None
+    reading: dict[str, str | None]  # what had to be said to read the source
 
 
 def convert_model(
@@ -65,8 +66,11 @@ def convert_model(
         BadInput: the file does not fit the model, or a layer has no certain counterpart; all are listed.
     """
     into = FRAMEWORK_OF[choose(Path(target).suffix.lower(), FRAMEWORK_OF, "weight format with the extension")]
-    file = read(source, key=key, dtype=source_dtype, kind="weights")
+    reading = {"key": key, "dtype": source_dtype}
+    file = read(source, kind="weights", **reading)
     origin = framework_of(file)
+    if Path(target).suffix.lower() == ".pdopt":
+        raise BadInput(f"{target}: is for optimiser state; write weights to a .pdparams, .pt or .safetensors file")
     if Path(target).exists() and Path(target).resolve() == Path(source).resolve():
         raise BadInput(f"{target}: is the source itself; name another file")
     if origin == into:
@@ -95,14 +99,14 @@ def convert_model(
             temporary,
             arrays,
             names=names or None,
-            **({"metadata": {"format": "pt"}} if target.endswith(".safetensors") else {}),
+            **({"metadata": {"format": "pt"}} if target.lower().endswith(".safetensors") else {}),
         )
         again = read(temporary).arrays
         if not comes_back(canonical, pairs, layouts[into], again):
             raise BadInput(f"{target}: does not come back as it was; nothing is written, please report this")
     rows = rows_of(layouts[origin], layouts[into], pairs, canonical)
     model = models.get(origin) or models[into]
-    return Converted(Conversion(source, target, model, "model", rows, True), subjects, matching)
+    return Converted(Conversion(source, target, model, "model", rows, True), subjects, matching, reading)
 
 
 def _layout(subject: Subject) -> Layout:
@@ -141,13 +145,13 @@ def verify_model(done: Converted, inputs: Sequence[Input]) -> list[Check]:
     if len(done.subjects) < 2:
         raise BadInput("--verify runs both models: give --paddle and --torch")
     conversion = done.conversion
-    for path in (conversion.source, conversion.target):
-        file = read(path, kind="weights")
+    order = []  # the source's model first
+    for path, reading in ((conversion.source, done.reading), (conversion.target, {})):
+        file = read(path, kind="weights", **reading)
         subject = done.subjects[framework_of(file)]
+        order.append(subject)
         subject.stepping.load_strictly(subject.model, file.arrays)
         subject.own = subject._own()
-    origin = FRAMEWORK_OF[Path(conversion.source).suffix.lower()]
-    order = sorted(done.subjects.values(), key=lambda subject: subject.framework != origin)
     tried = [list(inputs)] if inputs else _guesses(order[0])
     for place, guess in enumerate(tried):
         for dtype in ("float64", "float32"):  # a model that says float32 itself cannot run in float64

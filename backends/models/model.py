@@ -21,6 +21,7 @@ from .record import Recording
 
 PRECISIONS = ("float64", "float32")
 MODES = ("train", "eval")
+KEPT = {"training", "dropout", "_dtype"}  # attributes of modules that a pass sets
 
 
 @dataclass(frozen=True)
@@ -80,26 +81,23 @@ class Subject:
 
     @contextlib.contextmanager
     def kept(self):
-        """Within, the model may change; one not ours has its type, weights and modes again afterwards, no gradients."""
-        if not self.live:
+        """Within, the model may change; one not ours has its tensors, gradients and modes again afterwards."""
+        with contextlib.ExitStack() as back:
+            if self.live:
+                self._put_back_after(back)
             yield
-            return
-        tensors = self.stepping.tensors(self.model)
-        before = {name: np.array(self.probe.to_numpy(one)) for name, one in tensors.items()}
-        types = {str(one.dtype).rpartition(".")[2] for one in tensors.values() if self.probe.is_floating(one)}
-        dropouts = [(module, module.dropout) for module in self._inner_dropout()]
-        flags = [(module, module.training) for _, module in self.probe.named_modules(self.model)]
-        try:
-            yield
-        finally:
-            if len(types) == 1:
-                self.stepping.to_dtype(self.model, types.pop())
-            self.stepping.assign(self.model, before)
-            self.stepping.clear_gradients(self.model)
-            for module, training in flags:
-                module.training = training
-            for module, share in dropouts:
-                module.dropout = share
+
+    def _put_back_after(self, back: contextlib.ExitStack) -> None:
+        held = set()
+        for _, module in self.probe.named_modules(self.model):
+            for name in KEPT & vars(module).keys():
+                back.callback(setattr, module, name, getattr(module, name))
+            for table in (module._parameters, module._buffers):
+                back.callback(table.update, dict(table))  # a change of type makes new buffers, and a model may too
+                for tensor in table.values():
+                    if tensor is not None and id(tensor) not in held:
+                        held.add(id(tensor))
+                        back.callback(self.stepping.keeper(tensor))
 
     def _inner_dropout(self) -> list:
         """Recurrent and attention layers that drop inside, where no mask can be given to both frameworks."""

@@ -98,8 +98,7 @@ def match_with(
 def write_sketch(subject: Subject, place: Path, calls: list, sources: dict, outputs: list) -> None:
     import h5py
 
-    temporary = place.with_suffix(".part")
-    with h5py.File(temporary, "w") as file:
+    with h5py.File(place, "w") as file:
         head = Stored(file)
         head.note("head", head_of(subject) | {"dtypes": ["sketch"]})
         head.note("modules", subject.modules)
@@ -108,4 +107,3 @@ def write_sketch(subject: Subject, place: Path, calls: list, sources: dict, outp
         sink.note("calls", calls)
         sink.note("sources", {str(number): source for number, source in sources.items()})
         sink.note("outputs", outputs)
-    temporary.replace(place)

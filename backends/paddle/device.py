@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 
@@ -11,6 +12,9 @@ from ...common.errors import EnvironmentFailed
 from ..session import Unsupported
 
 paddle.disable_signal_handler()  # a process that is stopped should end quietly, not with Paddle's C++ traceback
+
+_TF32 = "NVIDIA_TF32_OVERRIDE"
+_DETERMINISTIC = {"FLAGS_cudnn_deterministic": True, "FLAGS_embedding_deterministic": 1}
 
 
 def choose_device(wanted: str) -> str:
@@ -27,11 +31,24 @@ def choose_device(wanted: str) -> str:
     return device
 
 
-def make_repeatable() -> None:
-    """Full float32 products and deterministic algorithms: two runs, and two frameworks, can be compared."""
-    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
+def make_repeatable() -> contextlib.AbstractContextManager:
+    """Full float32 products and deterministic algorithms: two runs, and two frameworks, can be compared.
+
+    Lasting; as a context, it puts the settings, the device and the random state back that it found.
+    """
+    back = contextlib.ExitStack()
+    back.callback(paddle.set_device, paddle.get_device())
+    before = os.environ.get(_TF32)
+    back.callback(os.environ.pop, _TF32, None) if before is None else back.callback(os.environ.update, {_TF32: before})
+    os.environ[_TF32] = "0"
+    kinds = ["cpu"]
     if paddle.device.is_compiled_with_cuda():
-        paddle.set_flags({"FLAGS_cudnn_deterministic": True, "FLAGS_embedding_deterministic": 1})
+        kinds += ["gpu"] * bool(paddle.device.cuda.device_count())
+        back.callback(paddle.set_flags, paddle.get_flags(list(_DETERMINISTIC)))
+        paddle.set_flags(_DETERMINISTIC)
+    for kind in kinds:
+        back.callback(paddle.set_rng_state, paddle.get_rng_state(kind), kind)
+    return back
 
 
 def allow_tf32(device: str) -> None:

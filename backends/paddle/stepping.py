@@ -47,6 +47,31 @@ def assign(model: nn.Layer, arrays: Mapping[str, np.ndarray]) -> None:
         own[name].set_value(made.astype(own[name].dtype))
 
 
+def keeper(tensor: paddle.Tensor) -> Callable[[], None]:
+    """Take a tensor's gradient away, and give what puts it back with its memory, values, type, place and flag."""
+    if not tensor._is_initialized():  # the random state of a recurrent layer, which no pass changes
+        return lambda: None
+    memory, values, frozen = paddle.empty([0], tensor.dtype), tensor.detach().clone(), tensor.stop_gradient
+    _share(tensor, memory)  # a detached tensor would follow the change of type
+    gradient = None if tensor.grad is None else tensor.grad.clone()
+    tensor.grad = None
+
+    def put_back() -> None:
+        paddle.assign(values, memory)
+        _share(memory, tensor)
+        tensor.stop_gradient = frozen
+        tensor.grad = None
+        if gradient is not None:
+            tensor.grad = gradient
+
+    return put_back
+
+
+def _share(source: paddle.Tensor, target: paddle.Tensor) -> None:
+    """Have `target` be of the memory and type of `source`."""
+    target.value().get_tensor()._share_data_with(source.value().get_tensor())
+
+
 def load_strictly(model: nn.Layer, arrays: Mapping[str, np.ndarray]) -> None:
     """Load a state dict through the framework's own loading, which only warns of keys that do not fit: here they count.
 

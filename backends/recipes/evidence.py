@@ -15,18 +15,21 @@ import numpy as np
 
 from ...common.compare.ladder import CARRIED_ON, LOWERED, RUNGS, Climb, Side, steps_of
 from ...common.compare.recipes import UNSUPPORTED, text_array
-from ...common.runs.checkpoint import Position, save
+from ...common.runs.checkpoint import Checkpoint, Position, load_newest, save
 from ...common.runs.epoch_plan import plan_epoch
 from ...common.runs.initial_weights import initial_weights
 from ...common.runs.loop import epoch_means
 from ...common.runs.session_state import capture, restore
 from ...common.traces.exchange import under
 from ...common.weights.optimizer_state import Arrays
-from .. import load_backend
+from .. import NAMES, load_backend
+from ..processes import Meeting
 from ..session import Unsupported
-from .training_steps import STATE, Trajectory, carry_on, left_states, narrowed
+from .training_steps import Trajectory, carry_on, narrowed
 
 DTYPES = ("float64", "float32")
+STATE = "{}-state"  # the folder of a side's checkpoint
+PATIENCE = 600.0  # seconds that one side waits for what the other leaves
 
 
 class Climber:
@@ -86,6 +89,10 @@ class Climber:
             found[dtype] = session.probe(*session.batch(*next(self.path())))
             session.load_weights(before)  # a training pass moves the running statistics
         return found
+
+    @cached_property
+    def meeting(self) -> Meeting:
+        return Meeting(self.exchange)
 
     @cached_property
     def trajectory(self) -> Trajectory:
@@ -177,12 +184,22 @@ class Climber:
     def leave_state(self) -> None:
         """Leave the state after all steps for the other side."""
         state = capture(self.trajectory.exact, Position(total=self.climb.steps))
-        save(self.exchange / f"{self.side.backend}{STATE}", state)
+        name = STATE.format(self.side.backend)
+        save(self.exchange / name, state)
+        self.meeting.leave(name)
+
+    def left_state(self, backend: str) -> Checkpoint:
+        """The state after all steps of one side.
+
+        Raises:
+            EnvironmentFailed: the other side leaves none within ten minutes, or has died.
+        """
+        return load_newest(self.meeting.wait_for(STATE.format(backend), PATIENCE))[0]
 
     def statistics(self) -> Arrays:
         """Running statistics after the first and the last step; then evaluation, of one state on both sides."""
         found = self.trajectory.statistics()
-        state = narrowed(left_states(self.exchange)[0]).weights
+        state = narrowed(self.left_state(min(NAMES))).weights
         for dtype, session in self.fresh.items():
             session.load_weights(state)
             image, label, noise, _ = session.batch(*next(self.path()))
@@ -194,9 +211,10 @@ class Climber:
         """A few more steps: without a break, from the own checkpoint, and from the checkpoint of the other side."""
         path = [next(self.trajectory.path) for _ in range(CARRIED_ON)]
         found: Arrays = {}
-        for source, state in zip(("own", "other"), left_states(self.exchange, self.side.backend), strict=True):
+        for backend in NAMES:
+            source = "own" if backend == self.side.backend else "other"
             session = self.session("float64")
-            restore(session, state)
+            restore(session, self.left_state(backend))
             found |= under(source, carry_on(session, path))
         return found | under("unbroken", carry_on(self.trajectory.exact, path))
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-
 import numpy as np
 
 from ...common.compare.lockstep import take_step
 from ...common.compare.row import root_mean_square
 from ...common.compare.tolerances import relative_error
-from ...common.errors import EnvironmentFailed
-from ...common.runs.checkpoint import Checkpoint, Position, load_newest
+from ...common.runs.checkpoint import Checkpoint, Position
 from ...common.runs.session_state import capture, restore
 from ...common.traces.exchange import under
 from ...common.weights.optimizer_state import Arrays
-
-STATE = "-state"  # how the folder of a side's checkpoint ends
-PATIENCE = 600.0  # seconds that one side waits for what the other leaves
 
 
 class Trajectory:
@@ -113,19 +106,3 @@ def carry_on(session, path: list) -> Arrays:
     terms = np.concatenate([take_step(session, plan, step) for plan, step in path])
     state = capture(session, Position())
     return under("weights", state.weights) | under("moments", state.moments) | {"terms": terms}
-
-
-def left_states(folder: Path, first: str = "") -> list[Checkpoint]:
-    """The states that both sides leave in one folder, by name, or that of the backend `first` first.
-
-    Raises:
-        EnvironmentFailed: the other side leaves none within ten minutes.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        found = sorted(place for place in folder.glob(f"*{STATE}") if any(place.glob("step-*")))
-        if len(found) == 2:
-            found.sort(key=lambda place: bool(first) and place.name != first + STATE)
-            return [load_newest(place)[0] for place in found]
-        time.sleep(0.05)
-    raise EnvironmentFailed(f"the other framework left no state within {PATIENCE:.0f} s; take fewer --steps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import torch
@@ -11,6 +12,16 @@ from ..session import Unsupported
 
 _AMPERE = (8, 0)  # the first compute capability with TF32
 _LACKING = ("not implemented for", "could not create a primitive")  # in errors of what is not there
+# What `make_repeatable` changes. The last are put back first: the older names of TF32 write the newer ones too.
+_SETTINGS = (
+    (torch.backends.cuda.matmul, "fp32_precision"),
+    (getattr(torch.backends.cudnn, "conv", None), "fp32_precision"),
+    (getattr(torch.backends.cudnn, "rnn", None), "fp32_precision"),
+    (torch.backends.cuda.matmul, "allow_tf32"),
+    (torch.backends.cudnn, "allow_tf32"),
+    (torch.backends.cudnn, "deterministic"),
+    (torch.backends.cudnn, "benchmark"),
+)
 
 
 def choose_device(wanted: str) -> str:
@@ -25,12 +36,24 @@ def choose_device(wanted: str) -> str:
     return "cuda" if there and wanted in ("auto", "cuda") else "cpu"
 
 
-def make_repeatable() -> None:
-    """Full float32 products and deterministic algorithms: two runs, and two frameworks, can be compared."""
+def make_repeatable() -> contextlib.AbstractContextManager:
+    """Full float32 products and deterministic algorithms: two runs, and two frameworks, can be compared.
+
+    Lasting; as a context, it puts the settings and the random state back that it found.
+    """
+    back = contextlib.ExitStack()
+    back.callback(torch.set_rng_state, torch.get_rng_state())
+    if torch.cuda.is_available():
+        back.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
+    for owner, name in _SETTINGS:
+        # Absent from older releases; or set through newer names, after which the older ones cannot be read.
+        with contextlib.suppress(AttributeError, RuntimeError):
+            back.callback(setattr, owner, name, getattr(owner, name))
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
+    return back
 
 
 def allow_tf32(device: str) -> None:

@@ -46,6 +46,23 @@ def assign(model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
             own[name].copy_(torch.from_numpy(np.array(array, order="C")).reshape(own[name].shape))
 
 
+def keeper(tensor: torch.Tensor) -> Callable[[], None]:
+    """Take a tensor's gradient away, and give what puts it back with its memory, values, type, place and flag."""
+    memory, values, trained = tensor.data, tensor.data.clone(), tensor.requires_grad
+    gradient = tensor.grad if tensor.is_leaf else None
+    if gradient is not None:
+        tensor.grad = None
+
+    def put_back() -> None:
+        memory.copy_(values)
+        tensor.data = memory
+        if tensor.is_leaf:
+            tensor.requires_grad_(trained)
+            tensor.grad = gradient
+
+    return put_back
+
+
 def load_strictly(model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
     """Load a state dict through the framework's own strict loading.
 

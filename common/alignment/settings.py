@@ -85,22 +85,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (bool, int, float, str)) or value is None:
         return value
     return value.item() if hasattr(value, "item") and getattr(value, "size", 2) == 1 else str(value)
-
-
-def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Settings that both name and that differ: 2 and [2, 2] are the same stride."""
-    return {name: (a[name], b[name]) for name in a if name in b and not _same(a[name], b[name])}
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
-    if isinstance(a, (list, tuple)) or isinstance(b, (list, tuple)):
-        many, one = (a, b) if isinstance(a, (list, tuple)) else (b, a)
-        return all(_same(x, one) for x in many)
-    if isinstance(a, float) or isinstance(b, float):
-        try:
-            return abs(float(a) - float(b)) <= 1e-12 * max(abs(float(a)), abs(float(b)))
-        except (TypeError, ValueError):
-            return False
-    return a == b

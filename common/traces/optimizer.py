@@ -19,14 +19,6 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "rmsprop": {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "centered": 0.0, "weight_decay": 0.0},
 }
 BELOW_ONE = ("beta1", "beta2", "alpha", "momentum")
-# What each keeps for a parameter, under PyTorch's name and Paddle's.
-STATES = {
-    "adam": {"first": ("exp_avg", "moment1"), "second": ("exp_avg_sq", "moment2")},
-    "adamw": {"first": ("exp_avg", "moment1"), "second": ("exp_avg_sq", "moment2")},
-    "sgd": {},
-    "momentum": {"velocity": ("momentum_buffer", "velocity")},
-    "rmsprop": {"square": ("square_avg", "mean_square")},
-}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
-import io
 import json
 import os
 import re
@@ -82,13 +81,6 @@ def read(
         raise BadInput(f"{name}: is a folder; name a weight file in it") from None
     except OSError as error:
         raise BadInput(f"{name}: cannot be read ({error.strerror or error}); check the path") from None
-
-
-def read_bytes(
-    content: bytes, name: str, key: str | None = None, dtype: str | None = None, kind: str | None = None
-) -> WeightFile:
-    """The same for content that is in memory; `name` stands for the path."""
-    return _read(Source(io.BytesIO(content), len(content)), name, key, dtype, kind, None)
 
 
 def _read(

@@ -16,7 +16,7 @@ _PUBLIC = {
     "DualportError": "common.errors",
     "EnvironmentFailed": "common.errors",
     "align": "backends.models.align",
-    "build": "common.weights.loading",
+    "build": "backends.recipes.module",
     "convert": "common.weights.recipe_conversion",
     "load_weights": "common.weights.loading",
     "recipe": "common.recipes",

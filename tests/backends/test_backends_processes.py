@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from dualport.backends.processes import PATIENCE, run_all
-from dualport.common.errors import Diverged, DualportError, EnvironmentFailed, Interrupted
+from dualport.backends.processes import PATIENCE, Meeting, run_all
+from dualport.common.errors import BadInput, Diverged, DualportError, EnvironmentFailed, Interrupted
 from dualport.common.runs.loop import stopping
 
 LONG = 60.0
@@ -108,3 +110,64 @@ def test_a_stop_waits_until_the_workers_have_saved(tmp_path):
     assert stopped.value.exit_code == 143
     assert time.monotonic() - began < PATIENCE / 2, "the workers were told at once"
     assert [mark.read_text() for mark in marks.values()] == ["saved", "saved"]
+
+
+def refuse(tell) -> None:
+    raise BadInput("the layers do not match; name them")
+
+
+def stop_early(tell) -> None:
+    raise Interrupted("stopped", 143)
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "code"),
+    [
+        (refuse, BadInput, 2),
+        (diverge, Diverged, 4),
+        (run_out_of_memory, EnvironmentFailed, 3),
+        (stop_early, Interrupted, 143),
+    ],
+)
+def test_an_error_of_a_worker_keeps_its_class(function, kind, code):
+    with pytest.raises(DualportError) as failure:
+        run_all({"b": (function, ())})
+    assert (type(failure.value), failure.value.exit_code) == (kind, code)
+
+
+def take(folder: str, seconds: float, tell) -> str:
+    return Meeting(folder).wait_for("letter", seconds).read_text()
+
+
+def leave(folder: str, tell) -> None:
+    meeting = Meeting(folder)
+    time.sleep(0.2)
+    (Path(folder) / "letter").write_text("half")
+    time.sleep(0.2)
+    (Path(folder) / "letter").write_text("whole")
+    meeting.leave("letter")
+
+
+def test_what_one_side_leaves_the_other_takes_when_it_is_whole(tmp_path):
+    folder = str(tmp_path)
+    assert run_all({"a": (take, (folder, LONG)), "b": (leave, (folder,))})["a"][0] == "whole"
+
+
+def test_waiting_ends_when_the_time_is_over(tmp_path):
+    began = time.monotonic()
+    with pytest.raises(EnvironmentFailed, match=r"^the other framework left no letter within 0 s; [^\n]*$"):
+        Meeting(tmp_path).wait_for("letter", 0.1)
+    assert time.monotonic() - began < LONG / 2
+
+
+def test_waiting_ends_when_the_other_side_has_died(tmp_path):
+    """Here no parent watches over both."""
+    program = "import sys; from dualport.backends.isolate import Meeting; Meeting(sys.argv[1])"
+    began = time.monotonic()
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path]) as other:
+        assert other.wait(LONG) == 0
+    with pytest.raises(EnvironmentFailed, match=r"^the other framework's process died before it left letter; [^\n]*$"):
+        Meeting(tmp_path).wait_for("letter", 10 * LONG)
+    assert time.monotonic() - began < LONG
+    Meeting(tmp_path).leave("letter")
+    assert Meeting(tmp_path).wait_for("letter", 0.0) == tmp_path / "letter", "left before the death"

@@ -102,6 +102,17 @@ print(len(names), *sorted({"torch", "paddle"} & set(sys.modules)))
     assert frameworks == []
 
 
+def test_common_names_no_module_above_it():
+    """Neither in an import nor in a text that could become one."""
+    for file in (HOUSE / "common").rglob("*.py"):
+        named = [node.value for node in ast.walk(ast.parse(file.read_text(encoding="utf8")))
+                 if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
+        named += [node.module or "" for node in ast.walk(ast.parse(file.read_text(encoding="utf8")))
+                  if isinstance(node, ast.ImportFrom)]  # fmt: skip
+        above = [name for name in named if re.fullmatch(r"\.*(dualport\.)?(backends|scripts)(\.\w+)*", name)]
+        assert above == [], file
+
+
 def public_names(file: Path) -> list[str]:
     """Classes, functions and constants that a module defines at its top, in order, without the framework's own name."""
     found = []

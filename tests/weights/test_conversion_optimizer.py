@@ -53,7 +53,7 @@ def test_there_and_back_is_exact(tmp_path, name, part):
 
 def test_plain_torch_takes_the_state(tmp_path):
     torch = pytest.importorskip("torch")
-    from dualport.common.weights.loading import build
+    from dualport.backends.recipes.module import build
 
     made = written("mlp-vae", "model", tmp_path)
     convert(tmp_path / "a.pdopt", tmp_path / "b.pt", recipe="mlp-vae")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from dualport.backends import load_backend
+from dualport.backends.recipes.module import build
 from dualport.backends.recipes.verify import verify
 from dualport.common import recipes
 from dualport.common.compare.tolerances import bound, relative_error
@@ -24,7 +25,7 @@ from dualport.common.spec import (  # fmt: skip
 )
 from dualport.common.weights import read, write
 from dualport.common.weights import recipe_conversion as conversion
-from dualport.common.weights.loading import build, load_weights
+from dualport.common.weights.loading import load_weights
 from dualport.common.weights.recipe_conversion import convert, same_bits
 from dualport.common.weights.recipe_layout import paddle_names, part_layout, to_paddle, to_torch
 

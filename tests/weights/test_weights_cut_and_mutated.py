@@ -15,9 +15,9 @@ import struct
 import numpy as np
 import pytest
 from dualport.common.errors import BadInput
-from dualport.common.weights.files import WeightFile, read_bytes
+from dualport.common.weights.files import WeightFile
 from dualport.scripts.inspect_file import describe
-from weight_samples import bounded, pickle_of, recomputed, refused, samples
+from weight_samples import bounded, pickle_of, read_bytes, recomputed, refused, samples
 
 SAMPLES = samples()
 MUTATED = int(os.environ.get("DUALPORT_FUZZ", "10000"))

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from dualport.common.errors import BadInput
 from dualport.common.weights import read
-from dualport.common.weights.files import read_bytes
 from weight_samples import (
     ARRAY,
     array_pickle,
     bounded,
     dtype_pickle,
     pickle_of,
+    read_bytes,
     recomputed,
     refused,
     samples,

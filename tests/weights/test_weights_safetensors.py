@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from dualport.common.errors import BadInput
 from dualport.common.weights import read, write
-from dualport.common.weights.files import read_bytes
 from safetensors.numpy import load, save
-from weight_samples import bfloat16_array, refused, safetensors_of, same, state
+from weight_samples import bfloat16_array, read_bytes, refused, safetensors_of, same, state
 
 
 def test_reads_what_the_library_writes() -> None:

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from dualport.common.errors import BadInput, EnvironmentFailed
 from dualport.common.weights import read, write
-from dualport.common.weights.files import read_bytes
-from weight_samples import bfloat16_array, refused, same, state
+from weight_samples import bfloat16_array, read_bytes, refused, same, state
 
 ADAM = {"state": {0: {"step": 3, "exp_avg": np.zeros(2)}}, "param_groups": [{"lr": 0.1, "params": [0]}]}
 PADDLE_ADAM = {"w_0_moment1_0": np.zeros(2), "w_0_beta1_pow_acc_0": np.ones(1), "master_weights": {"w_0": np.ones(2)}}

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from dualport.common.errors import BadInput
 from dualport.common.weights import read, write
-from dualport.common.weights.files import read_bytes
 from dualport.common.weights.steps import torch_steps
-from weight_samples import bfloat16_array, same, state
+from weight_samples import bfloat16_array, read_bytes, same, state
 
 
 @pytest.fixture(scope="module")

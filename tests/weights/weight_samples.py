@@ -15,7 +15,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from dualport.common.errors import BadInput
-from dualport.common.weights.files import read_bytes
+from dualport.common.weights.files import Source, WeightFile, _read
 from dualport.common.weights.formats.pdparams import write_paddle
 from dualport.common.weights.formats.pt import write_torch
 from dualport.common.weights.formats.safetensors import write_safetensors
@@ -36,6 +36,13 @@ def state(seed: int = 0) -> dict[str, np.ndarray]:
         "step": np.array(7, np.int64),
         "mask": np.array([True, False]),
     }
+
+
+def read_bytes(
+    content: bytes, name: str, key: str | None = None, dtype: str | None = None, kind: str | None = None
+) -> WeightFile:
+    """Read content that is in memory, as a file with this name would be read."""
+    return _read(Source(io.BytesIO(content), len(content)), name, key, dtype, kind, None)
 
 
 def bfloat16_array() -> np.ndarray:

@@ -64,13 +64,6 @@ def root_mean_square(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
 
 
-def worst(measured: np.ndarray, exact64: np.ndarray) -> tuple[int, float]:
-    """Flat index and absolute error of the element that is furthest off; one that is not a number is the worst."""
-    error = np.abs(np.asarray(measured, np.float64) - exact64).ravel()
-    place = int(np.argmax(np.where(np.isnan(error), np.inf, error)))
-    return place, float(error[place])
-
-
 @dataclass(frozen=True)
 class Budget:
     """What rounding may do to one array.
@@ -94,33 +87,6 @@ class Budget:
         stray = 1 + 3 / np.sqrt(2 * max(1, self.deviation.size))
         absolute = SAFETY * float(stray) * root_mean_square(self.deviation)
         return absolute / self.scale if self.scale else (0.0 if absolute == 0 else float("inf"))
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """`ok`: rounding explains the error. `error` and `bound` are relative to the scale; `ratio` is error / bound."""
-
-    ok: bool
-    error: float
-    bound: float
-
-    @property
-    def ratio(self) -> float:
-        return self.error / self.bound if self.bound else (0.0 if self.error == 0 else float("inf"))
-
-
-def judge(error: float, bound: float, scale: float) -> Judgement:
-    """Whether rounding explains an error.
-
-    Args:
-        error: absolute, as a root mean square over the array.
-        bound: relative to `scale`, as a `Budget` gives it.
-        scale: the size that matters, which for true values near 0 is that of the terms which cancel.
-    """
-    if error == 0:
-        return Judgement(True, 0.0, bound)
-    relative = error / scale if scale else float("inf")
-    return Judgement(bool(relative <= bound), float(relative), float(bound))
 
 
 def forward_budgets(

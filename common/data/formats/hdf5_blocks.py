@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import BadInput
 
 BLOCK_BYTES = 4 << 20
-DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
+DEFLATE, SHUFFLE = 1, 2  # filters of HDF5; the third that may come is the Fletcher-32 checksum
 
 Block = tuple[tuple[slice, ...], np.ndarray]
 

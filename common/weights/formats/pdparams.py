@@ -7,7 +7,6 @@ bfloat16, which is stored as uint16, and nothing protects the content: there is 
 from __future__ import annotations
 
 import math
-import re
 import struct
 from typing import Any, BinaryIO
 
@@ -23,7 +22,6 @@ from .pickled_numpy import numpy_names
 SLICES = "UnpackBigParamInfor@@"  # Paddle's spelling
 BFLOAT16_OR_INTEGER = ("bfloat16", "uint16")
 _WRITABLE = frozenset("?bBhilqefdFD")  # bool, int8, uint8, int16…int64, float16…float64, complex
-_NOT_BY_PADDLE = re.compile(r"uint(16|32|64)")
 
 
 def read_paddle(source: Source, dtype: str | None = None) -> tuple[Any, dict[int, str], int]:

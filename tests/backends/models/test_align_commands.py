@@ -13,6 +13,7 @@ import numpy as np
 import paddle
 import pytest
 import torch
+from dualport.backends.models.load import load_object
 from dualport.common.traces.reading import open_trace
 from dualport.common.weights import read
 from dualport.scripts.command_line import main
@@ -86,9 +87,7 @@ def test_what_rounding_explains_is_known_of_every_array(examples):
 
 
 def test_a_weight_file_converts_both_ways_and_both_models_run_on_it(examples, capsys):
-    import examples_pd
-
-    paddle.save(examples_pd.Net().state_dict(), "net.pdparams")
+    paddle.save(load_object("examples_pd.py:Net")().state_dict(), "net.pdparams")
     both = ["--paddle", "examples_pd.py:Net", "--torch", "examples_pt.py:Net"]
     assert main(["convert", "net.pdparams", "net.pt", *both, "--verify"]) == 0
     out = capsys.readouterr().out
@@ -104,6 +103,28 @@ def test_a_weight_file_converts_both_ways_and_both_models_run_on_it(examples, ca
     assert state["bn1.num_batches_tracked"] == 0
 
 
+@pytest.mark.parametrize("name", ["net.bin", "net.ckpt", "net.pth.tar"])
+def test_a_file_of_any_extension_converts_and_both_models_run_on_it(examples, capsys, name):
+    torch.save({key: load_object("examples_pt.py:Net")().state_dict() for key in ("state_dict", "ema")}, name)
+    both = ["--paddle", "examples_pd.py:Net", "--torch", "examples_pt.py:Net"]
+    assert main(["convert", name, "net.pdparams", *both, "--key", "ema", "--verify"]) == 0
+    assert f"paddle (net.pdparams) against torch ({name}): agree" in capsys.readouterr().out
+
+
+def test_an_extension_in_capitals_keeps_the_metadata(examples):
+    paddle.save(load_object("examples_pd.py:Net")().state_dict(), "net.pdparams")
+    assert main(["convert", "net.pdparams", "net.SAFETENSORS", "--torch", "examples_pt.py:Net"]) == 0
+    assert read("net.SAFETENSORS").framework == "torch"
+    assert main(["convert", "net.SAFETENSORS", "back.PDPARAMS", "--paddle", "examples_pd.py:Net"]) == 0
+
+
+def test_weights_are_not_written_as_the_state_of_an_optimizer(examples, refused):
+    torch.save(load_object("examples_pt.py:Net")().state_dict(), "net.pt")
+    message = refused("convert", "net.pt", "net.pdopt", "--paddle", "examples_pd.py:Net")
+    assert "net.pdopt: is for optimiser state" in message
+    assert not (examples / "net.pdopt").exists()
+
+
 @pytest.fixture(params=["Tagger", "Encoder", "Mixed", "Shared", "UNet"])
 def pair_files(request) -> tuple[str, str, str]:
     zoo = Path(__file__).parent / "zoo"
@@ -113,8 +134,6 @@ def pair_files(request) -> tuple[str, str, str]:
 def test_files_of_every_kind_of_layer_convert_with_one_model_or_both(pair_files, tmp_path, monkeypatch):
     name, in_paddle, in_torch = pair_files
     monkeypatch.chdir(tmp_path)
-    from dualport.backends.models.load import load_object
-
     paddle.seed(5)
     paddle.save(load_object(in_paddle)().state_dict(), "net.pdparams")
     inputs = {"Mixed": ["--input", "2,4,8,8", "--input", "2:int64:0..9"], "UNet": ["--input", "2,1,16,16"]}

@@ -1,0 +1,54 @@
+"""A recipe as a plain module of either framework, for people's own code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...common.errors import BadInput
+from ...common.recipes import recipe as make
+from ...common.runs.initial_weights import initial_weights
+from ...common.weights.loading import canonical
+from ...common.weights.recipe_layout import part_layout
+from ...common.weights.recipe_match import complaints
+from .. import load_backend
+
+
+def build(
+    recipe: str,
+    backend: str,
+    weights: str | os.PathLike[str] | Mapping[str, np.ndarray] | None = None,
+    part: str | None = None,
+    **settings: Any,
+):
+    """A plain `torch.nn.Module` or `paddle.nn.Layer` of a recipe, under the published names.
+
+    Args:
+        backend: `torch` or `paddle`.
+        weights: a weight file of either framework, whose part is then built (the encoder alone for
+            `A_encoder_False.pdparams`), or canonical arrays of the whole model. Without weights: fresh ones, seed 1.
+        part: `encoder`, `decoder` or `model`; by default what the weights are of, or the whole model.
+        settings: sizes other than the published ones, such as `latent=8`.
+
+    Raises:
+        BadInput: the weights do not fit the recipe. EnvironmentFailed: the framework is not installed.
+    """
+    made = make(recipe, settings)
+    if isinstance(weights, (str, os.PathLike)):
+        match, arrays = canonical(weights, recipe, part, settings)
+        part = match.part
+    else:
+        part = part or "model"
+        if part not in ("model", *made.model.networks()):
+            raise BadInput(f"{recipe}: has no part {part!r}; choose encoder, decoder or model")
+        layout = part_layout(made.model, part)
+        given = initial_weights(made, 1) if weights is None else weights
+        arrays = {entry.name: given[entry.name] for entry in layout if entry.name in given}
+        wrong = complaints([replace(entry, torch=entry.name) for entry in layout], "torch", arrays)
+        if wrong:
+            raise BadInput(f"the weights do not fit {recipe}: {'; '.join(wrong)}")
+    return load_backend(backend).build(made.model, part, arrays)
