@@ -162,7 +162,7 @@ def test_waiting_ends_when_the_time_is_over(tmp_path):
 
 def test_waiting_ends_when_the_other_side_has_died(tmp_path):
     """Here no parent watches over both."""
-    program = "import sys; from dualport.backends.isolate import Meeting; Meeting(sys.argv[1])"
+    program = "import sys; from dualport.backends.processes import Meeting; Meeting(sys.argv[1])"
     began = time.monotonic()
     with subprocess.Popen([sys.executable, "-c", program, tmp_path]) as other:
         assert other.wait(LONG) == 0
