@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -130,6 +130,14 @@ WEIGHT, BIAS_ROW = weight("weight", suffix="w_0"), weight("bias", suffix="b_0")
 AFFINE = (WEIGHT, BIAS_ROW)
 
 
+class Kept(NamedTuple):
+    """What an optimizer keeps for a parameter; `share` names the setting that decides how much of it is old."""
+
+    torch: str
+    paddle: str
+    share: str = ""
+
+
 @dataclass(frozen=True)
 class Contrast:
     """One difference that a port must know: what, in each framework's words or values, why, and where it was seen."""
@@ -146,20 +154,23 @@ class Entry:
     """All that is known of one kind. `kind` is its key, and what a traced call of it is called.
 
     Names: `recorded` are names that only a recorder meets (inner functions); `tensor_prefix` begins Paddle's automatic
-    tensor names. `initial`: weight → keys of initializers, (PyTorch's default, Paddle's).
+    tensor names. `positions`: function without a readable signature → its arguments in order, after the inputs.
+    `initial`: weight → keys of initializers, (PyTorch's default, Paddle's).
 
     Mathematics: `formula` computes it in float64 from `given` ("first" input, or "all"), the weights named in
     `operands` (also those that a function is given after its first input, in that order), and the arguments; `by_mode`:
     it is told whether the layer trains. `other_rules` yields the same call by rules that no argument tells.
 
     Numbers: `float32` names what Paddle keeps in float32 in float64 too: an argument with None, or a constant of the
-    formula with its rounded value. `gradient_factor(settings, given, made)`: what Paddle's gradient is larger by.
+    formula with its rounded value. `in_paddle`: what the formula is told to follow Paddle's rule.
+    `gradient_factor(settings, given, made)`: what Paddle's gradient is larger by; None where it is not one factor.
     `inexact(settings, given, made)`: whether Paddle, computing places in float32, cannot be exact.
 
     Behaviour: `kink`: gradients jump at a "sign" or where another element is the "largest". `moves`: only moves or
-    copies values; `draws`: draws random numbers; `exact`: rounds nothing; `ordered`: the order of inputs matters;
-    `pointwise`: value by value, with these settings; `activation`; `inner_layers`: what it calls inside is its own.
-    `state` (optimizers): what is kept for a parameter → (PyTorch's name, Paddle's).
+    copies values; `draws`: which random numbers ("mask", "normal", "uniform", "chance" …); `exact`: rounds nothing;
+    `ordered`: the order of inputs matters; `activation`: works value by value, and may stand where another should;
+    `pointwise`: the arguments with which it is tried there; `inner_layers`: what it calls inside is its own.
+    `state` (optimizers): what is kept for a parameter.
     """
 
     kind: str
@@ -169,6 +180,7 @@ class Entry:
     weights: tuple[Weight, ...] = ()
     recorded: tuple[str, ...] = ()
     paddle_order: tuple[str, ...] = ()  # where Paddle takes the arguments in another order
+    positions: Mapping[str, str] = field(default_factory=dict)
     tensor_prefix: str = ""
     initial: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     formula: Callable | None = None
@@ -177,18 +189,19 @@ class Entry:
     by_mode: bool = False
     other_rules: Callable | None = None
     float32: Mapping[str, float | None] = field(default_factory=dict)
+    in_paddle: Mapping[str, Any] = field(default_factory=dict)
     gradient_factor: Callable[[Mapping, Sequence[int], Sequence[int]], float | None] | None = None
     inexact: Callable[[Mapping, Sequence[int], Sequence[int]], bool] | None = None
     differs: tuple[Contrast, ...] = ()
     kink: str = ""
     moves: bool = False
-    draws: bool = False
+    draws: str = ""
     exact: bool = False
     ordered: bool = False
     activation: bool = False
     pointwise: tuple[Mapping[str, Any], ...] = ()
     inner_layers: bool = False
-    state: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    state: Mapping[str, Kept] = field(default_factory=dict)
     source: str = "signatures and runs of torch 2.13.0 and paddle 3.3.1"
     proof: tuple[Proof, ...] = ()
 
@@ -211,3 +224,8 @@ def entry(
 def rounded(number: float) -> float:
     """The float64 value of a number that is kept in float32."""
     return float(np.float32(number))
+
+
+def as_in_float32(argument: Argument, value: float) -> float:
+    """PyTorch's value for an argument of which Paddle keeps its own in float32."""
+    return 1 - rounded(1 - value) if argument.turned is ONE_MINUS else rounded(value)

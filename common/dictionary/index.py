@@ -1,8 +1,11 @@
-"""Every entry, found by its kind or by any name that either framework has for it."""
+"""Every entry, found by its kind or by any name that either framework has for it, and the sets that readers ask for.
+
+The sets are computed from the entries: nobody keeps a list of kinds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .entry import Entry
 from .operations import (
@@ -27,9 +30,13 @@ FAMILIES = (activation, arithmetic, attention, convolution, linear, loss, normal
 OPERATIONS: tuple[Entry, ...] = tuple(entry for family in FAMILIES for entry in family.ENTRIES)
 OPTIMIZERS, SCHEDULES, INITIALIZERS = optimizers.ENTRIES, schedules.ENTRIES, initializers.ENTRIES
 ENTRIES = (*OPERATIONS, *OPTIMIZERS, *SCHEDULES, *INITIALIZERS)
-BY_KIND: dict[str, Entry] = {entry.kind: entry for entry in ENTRIES}
+BY_KIND: dict[str, Entry] = {entry.kind: entry for entry in OPERATIONS}
 BY_CLASS: dict[str, dict[str, Entry]] = {
-    framework: {path.rpartition(".")[2]: entry for entry in OPERATIONS for path in entry.names(framework).classes}
+    framework: {
+        path.rpartition(".")[2]: entry
+        for entry in OPERATIONS
+        for path in (*entry.names(framework).classes, *entry.recorded)
+    }
     for framework in ("torch", "paddle")
 }
 
@@ -38,3 +45,60 @@ def layer_entry(framework: str, classes: Iterable[str]) -> Entry | None:
     """The entry of a layer, from the names of its library classes, nearest first; None of a user's own."""
     known = BY_CLASS[framework]
     return next((known[name] for name in classes if name in known), None)
+
+
+def _called() -> dict[str, str]:
+    """Name of a function, method or operator, as a recorder meets it → kind."""
+    kinds = {}
+    for entry in OPERATIONS:
+        for names in (entry.torch, entry.paddle):
+            for path in (*names.functions, *names.methods):
+                last = path.rpartition(".")[2]
+                kinds[last.strip("_") if last.startswith("__") else last] = entry.kind
+        kinds |= dict.fromkeys(entry.recorded, entry.kind)
+    return kinds | {entry.kind: entry.kind for entry in OPERATIONS}
+
+
+_CALLED = _called()
+
+
+def operation_kind(name: str) -> str:
+    """The kind of a function called `name`: `__radd__`, `add_` and `add` are all `add`."""
+    plain = name.strip("_") or name
+    return _CALLED.get(name, _CALLED.get(plain, plain))
+
+
+def operation_entry(name: str) -> Entry | None:
+    """The entry of a function, method or operator by its name."""
+    return BY_KIND.get(operation_kind(name))
+
+
+def kinds_that(holds: Callable[[Entry], object]) -> frozenset[str]:
+    """The kinds of operations of whose entries something is true."""
+    return frozenset(entry.kind for entry in OPERATIONS if holds(entry))
+
+
+MOVES = kinds_that(lambda entry: entry.moves)
+ORDERED = kinds_that(lambda entry: entry.ordered)
+EXACT = kinds_that(lambda entry: entry.exact)
+RECURRENT = kinds_that(lambda entry: entry.inner_layers)
+DROPOUT = kinds_that(lambda entry: entry.draws in ("mask", "channel mask"))
+RANDOM = kinds_that(lambda entry: entry.draws in ("normal", "uniform", "chance"))
+SIGN_KINKS = kinds_that(lambda entry: entry.kink == "sign")
+LARGEST_KINKS = kinds_that(lambda entry: entry.kink == "largest")
+AVERAGES = kinds_that(lambda entry: entry.gradient_factor)
+CONSTANT_INSIDE = kinds_that(lambda entry: any(value is not None for value in entry.float32.values()))
+ROUNDED_EPS = kinds_that(lambda entry: "eps" in entry.float32)
+ACTIVATIONS = kinds_that(lambda entry: entry.activation)
+POINTWISE = tuple((entry, settings) for entry in OPERATIONS for settings in entry.pointwise)
+# An optimizer's moment → what either framework calls it, and (the setting that decides its share, the default of that).
+MOMENTS = {
+    framework: {getattr(kept, framework): moment for entry in OPTIMIZERS for moment, kept in entry.state.items()}
+    for framework in ("torch", "paddle")
+}
+MOMENT_SHARE = {
+    moment: (kept.share, optimizers.DEFAULTS[entry.kind][kept.share])
+    for entry in OPTIMIZERS
+    for moment, kept in entry.state.items()
+    if kept.share and entry.kind in optimizers.DEFAULTS
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,22 +15,27 @@ class Input:
 
     `kind`: real (normal), positive (0.5 to 2), unit (−0.9 to 0.9), probability (positive, sums of the last axis 1),
     index (whole numbers below `below`), boolean, one_hot (of `below` classes), distinct (no two within 0.01).
-    `name`: the argument that it is given as, in order where it has none. `transposed`: Paddle is given it so.
-    `fixed`: it gets no gradient.
+    `name`: the argument that it is given as, in order where it has none. `axes`: the order of axes in which Paddle is
+    given it; `transposed`: the same for two. `fixed`: it gets no gradient.
     """
 
     shape: tuple[int, ...]
     kind: str = "real"
     below: int = 0
     name: str = ""
+    axes: tuple[int, ...] = ()
     transposed: bool = False
     fixed: bool = False
 
-    def draw(self, random: np.random.Generator) -> np.ndarray:
-        return _DRAWS[self.kind](self, random)
+    def for_paddle(self, array: np.ndarray) -> np.ndarray:
+        return array.T if self.transposed else array.transpose(self.axes) if self.axes else array
 
-    def as_argument(self, name: str) -> Input:
-        return replace(self, name=name)
+    def back(self, array: np.ndarray) -> np.ndarray:
+        """From Paddle's order of axes."""
+        return array.T if self.transposed else array.transpose(np.argsort(self.axes)) if self.axes else array
+
+    def draw(self, random: np.random.Generator) -> np.ndarray:
+        return np.asarray(_DRAWS[self.kind](self, random))
 
 
 def _probability(one: Input, random: np.random.Generator) -> np.ndarray:
@@ -94,10 +99,12 @@ class Proof:
     `arguments`: by the entry's names, in PyTorch's conventions; `torch`, `paddle`: more of one framework alone, by its
     own names. `layer`: build the first class with them and give it the inputs; else call the first function.
     `names`: other callables of the entry for (PyTorch, Paddle), as `Names.of` reads them. `listed`: the inputs are
-    given as one list. `outputs`: places of the tensors compared, (PyTorch's, Paddle's), all where None.
+    given as one list. `outputs`: places of the tensors compared, (PyTorch's, Paddle's), all where None. `axes`: the
+    order of axes in which Paddle returns them.
     `modes`: "eval" and "training" of a layer. `bound`, `gradient_bound`: rows of the table of tolerances.
     `gradients`: whether they are compared. `formula`: whether the entry's formula covers this call.
     `distribution`: random results are compared by mean and deviation, in standard errors.
+    `without`: the framework that cannot make this call here, as what has a kernel for GPUs alone.
     `steps`: of an optimizer or a schedule. `shape`: of what an initializer fills.
     """
 
@@ -109,12 +116,14 @@ class Proof:
     names: tuple[str, str] = ("", "")
     listed: bool = False
     outputs: tuple[tuple[int, ...] | None, tuple[int, ...] | None] = (None, None)
+    axes: tuple[int, ...] = ()
     modes: tuple[str, ...] = ("eval",)
     bound: str = "float64 forward"
     gradient_bound: str = "float64 gradient"
     gradients: bool = True
     formula: bool = True
     distribution: bool = False
+    without: str = ""
     steps: int = 5
     shape: tuple[int, ...] = ()
 

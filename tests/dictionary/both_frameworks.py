@@ -12,7 +12,7 @@ import numpy as np
 import paddle
 import torch
 from dualport.common.dictionary import index
-from dualport.common.dictionary.entry import Argument, Entry, Names, rounded
+from dualport.common.dictionary.entry import Argument, Entry, Names, as_in_float32
 from dualport.common.dictionary.proof import Input, Proof
 
 ROOTS = {"torch": torch, "paddle": paddle}
@@ -99,8 +99,11 @@ class Side:
     def keywords(self) -> dict[str, Any]:
         """The arguments under this framework's names and in its conventions."""
         known = {one.name: one for one in self.entry.arguments}
-        given = {self._name(known[name]): self._value(known[name], value)
-                 for name, value in self.told_arguments().items()}  # fmt: skip
+        given: dict[str, Any] = {}
+        for name, value in self.told_arguments().items():
+            theirs, _, place = self._name(known[name]).partition("[")
+            one = self._value(known[name], value)
+            given[theirs] = (*given.get(theirs, ()), one) if place else one  # `betas[0]` and `betas[1]` are one
         return given | dict(self.proof.torch if self.framework == "torch" else self.proof.paddle)
 
     def told_arguments(self) -> dict[str, Any]:
@@ -172,10 +175,14 @@ class Side:
         """Outputs, and the gradients of the sum of each output times its cotangent."""
         if self.layer is not None:
             self.layer.train() if mode == "training" else self.layer.eval()
+            for one, _, _ in self.weights().values():
+                one.grad = None
         given = [self._given(one, array) for one, array in zip(self.proof.inputs, inputs, strict=True)]
         results = tensors_in(self._called(given))
         places = self.proof.outputs[self.framework == "paddle"]
         results = results if places is None else [results[place] for place in places]
+        if self.framework == "paddle" and self.proof.axes:
+            results = [one.transpose(list(np.argsort(self.proof.axes))) for one in results]
         outputs = [array_of(one) for one in results]
         if not self.proof.gradients:
             return Made(outputs, {})
@@ -185,13 +192,13 @@ class Side:
         return Made(outputs, self._gradients(given))
 
     def _given(self, one: Input, array: np.ndarray):
-        turned = one.transposed and self.framework == "paddle"
-        return tensor(self.framework, np.array(array.T if turned else array, order="C"),
-                      array.dtype.kind == "f" and not one.fixed)  # fmt: skip
+        array = one.for_paddle(array) if self.framework == "paddle" else array
+        wants_gradient = array.dtype.kind == "f" and not one.fixed
+        return tensor(self.framework, np.array(array, order="C"), wants_gradient)
 
     def _called(self, given: list):
         known = {one.name: one for one in self.entry.arguments}
-        named = {self._name(known[one.name]) if self.layer is None else one.name: value
+        named = {self._name(known[one.name]) if one.name in known else one.name: value
                  for one, value in zip(self.proof.inputs, given, strict=True) if one.name}  # fmt: skip
         plain = [value for one, value in zip(self.proof.inputs, given, strict=True) if not one.name]
         plain = [plain] if self.proof.listed else plain
@@ -206,7 +213,7 @@ class Side:
         for place, (one, value) in enumerate(zip(self.proof.inputs, given, strict=True)):
             if value.grad is not None:
                 gradient = array_of(value.grad)
-                found[place] = gradient.T if one.transposed and self.framework == "paddle" else gradient
+                found[place] = one.back(gradient) if self.framework == "paddle" else gradient
         for name, (one, transposed, share) in self.weights().items():
             if one.grad is not None:
                 gradient = _share(array_of(one.grad), share)
@@ -219,7 +226,8 @@ def rounded_settings(entry: Entry, proof: Proof) -> dict[str, float]:
     known = {one.name: one for one in entry.arguments}
     told = {name: proof.arguments.get(name, known[name].default_torch)
             for name, constant in entry.float32.items() if constant is None}  # fmt: skip
-    return {name: rounded(value) for name, value in told.items() if isinstance(value, float)}
+    kept = {name: as_in_float32(known[name], value) for name, value in told.items() if isinstance(value, float)}
+    return {name: value for name, value in kept.items() if value != told[name]}
 
 
 def _share(array: np.ndarray, share: tuple[int, int] | None) -> np.ndarray:

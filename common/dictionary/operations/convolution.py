@@ -1,28 +1,122 @@
-"""Entries of convolutions, one for each number of axes."""
+"""Entries of convolutions and transposed convolutions, one for each number of axes."""
 
 from __future__ import annotations
 
 from functools import partial
+from itertools import permutations
 
-from ..entry import AFFINE, BIAS, Entry, argument, entry, setting
-from ..proof import proved_layer, real
-from ..windows import conv
+import numpy as np
+
+from ..entry import AFFINE, Argument, Contrast, Entry, argument, entry, setting
+from ..formula import Call, Variants
+from ..proof import proved, proved_layer, real
+from ..windows import MODES, batched, each, kernel_places, pairs_around, reversed_lists
+from .linear import BIASED, UNIFORM
 
 # They decide the shape of the weight, and nothing beyond it.
 CHANNELS = tuple(argument(name, decides=False) for name in ("in_channels", "out_channels", "kernel_size"))
+WINDOW = {name: setting(name, default) for name, default in
+          (("stride", 1), ("padding", 0), ("dilation", 1), ("groups", 1), ("padding_mode", "zeros"))}  # fmt: skip
+SAME = Contrast("padding 'same'", "no stride; dilation kept", "TensorFlow's rule for strides; dilation becomes 1")
+
+
+def _mix(weight: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """`[M, C]` applied to the channels of `[N, C, …]`."""
+    return np.moveaxis(np.tensordot(weight, x, (1, 1)), 0, 1)
+
+
+def _shifted(y: np.ndarray, held: dict, n: int, x: np.ndarray) -> np.ndarray:
+    y = y + held["bias"].reshape(-1, *(1,) * n) if "bias" in held else y
+    return y if x.ndim == n + 2 else y[0]
+
+
+def conv(n: int, x, held: dict, stride=1, padding=0, dilation=1, groups: int = 1, padding_mode: str = "zeros"):
+    weight, whole = held["weight"], batched(x, n)
+    kernel, stride, dilation = weight.shape[2:], each(stride, n), each(dilation, n)
+    around = pairs_around(padding, n, whole.shape[2:], kernel, stride, dilation)
+    padded = np.pad(whole, [(0, 0), (0, 0), *around], MODES[padding_mode])
+    counts = [(size - d * (k - 1) - 1) // s + 1
+              for size, k, s, d in zip(padded.shape[2:], kernel, stride, dilation, strict=True)]  # fmt: skip
+    parts = []
+    for part, rows in zip(np.split(padded, groups, 1), np.split(weight, groups), strict=True):
+        places = kernel_places(kernel, stride, dilation, counts)
+        parts.append(sum(_mix(rows[(..., *place)], part[(..., *where)]) for place, where in places))
+    return _shifted(np.concatenate(parts, 1), held, n, x)
+
+
+def conv_transpose(n: int, x, held: dict, stride=1, padding=0, output_padding=0, groups: int = 1, dilation=1,
+                   padding_mode: str = "zeros"):  # fmt: skip
+    weight, whole = held["weight"], batched(x, n)
+    if padding_mode != "zeros" or isinstance(padding, str):
+        raise ValueError(f"{padding_mode} {padding}")
+    kernel, stride, dilation = weight.shape[2:], each(stride, n), each(dilation, n)
+    sides, extra = whole.shape[2:], each(output_padding, n)
+    around = pairs_around(padding, n, sides, kernel, stride, dilation)
+    full = [(size - 1) * s + d * (k - 1) + 1 + e
+            for size, s, d, k, e in zip(sides, stride, dilation, kernel, extra, strict=True)]  # fmt: skip
+    parts = []
+    for part, rows in zip(np.split(whole, groups, 1), np.split(weight, groups), strict=True):
+        grown = np.zeros((len(whole), weight.shape[1], *full))
+        for place, where in kernel_places(kernel, stride, dilation, sides):
+            grown[(..., *where)] += _mix(rows[(..., *place)].T, part)
+        parts.append(grown)
+    inside = tuple(slice(a, size - b) for (a, b), size in zip(around, full, strict=True))
+    return _shifted(np.concatenate(parts, 1)[(..., *inside)], held, n, x)
+
+
+def _other_convolutions(call: Call) -> Variants:
+    weight = call.weights.get("weight")
+    if weight is not None and weight.ndim > 2:
+        spatial = tuple(range(2, weight.ndim))
+        yield "its kernel reversed along every axis", call.weighing(np.flip(weight, spatial))
+        yield "the first two axes of its weight exchanged", call.weighing(weight.swapaxes(0, 1))
+        for order in permutations(spatial):
+            if order != spatial:
+                yield f"the axes of its kernel in the order {order}", call.weighing(weight.transpose(0, 1, *order))
+    for mode in ("zeros", "reflect", "replicate", "circular"):
+        yield f"padding mode {mode}", call.told(padding_mode=mode)
+    if str(call.settings.get("padding")).lower() == "same":
+        yield "dilation 1, which Paddle takes for padding 'same'", call.told(dilation=1)
+    for name in ("padding", "stride", "dilation"):
+        yield from reversed_lists(call, name)
+
+
+def _window(*names: str) -> list[Argument]:
+    return [WINDOW[name] for name in names]
 
 
 def convolution(n: int) -> Entry:
     """The convolution over `n` axes."""
+    image, rest = real(2, 4, *(7, 6, 5)[:n]), {"stride": 2, "padding": 1, "groups": 2}
     return entry(
-        f"conv{n}d", f"nn.Conv{n}d F.conv{n}d", f"nn.Conv{n}D F.conv{n}d",
-        (*CHANNELS, setting("stride", 1), setting("padding", 0), setting("dilation", 1), setting("groups", 1),
-         argument("bias", True, paddle="bias_attr", paddle_default=None, turned=BIAS, decides=False),
-         setting("padding_mode", "zeros")),
-        AFFINE, tensor_prefix=f"conv{n}d", formula=partial(conv, n), operands=("weight", "bias"),
-        proof=proved_layer(real(2, 4, *(7, 6, 5)[:n]), in_channels=4, out_channels=6, kernel_size=3, stride=2,
-                           padding=1, groups=2),
+        f"conv{n}d", f"nn.Conv{n}d F.conv{n}d conv{n}d", f"nn.Conv{n}D F.conv{n}d conv{n}d",
+        (*CHANNELS, *_window("stride", "padding", "dilation", "groups"), BIASED, WINDOW["padding_mode"]),
+        AFFINE, tensor_prefix=f"conv{n}d", initial=UNIFORM | {"weight": ("fan_in_uniform", "kaiming_normal")},
+        formula=partial(conv, n), operands=("weight", "bias"), other_rules=_other_convolutions, differs=(SAME,),
+        proof=(proved_layer(image, in_channels=4, out_channels=6, kernel_size=3, **rest),
+               proved_layer(image, in_channels=4, out_channels=3, kernel_size=2, padding=1, padding_mode="reflect",
+                            bias=False, dilation=2),
+               proved(image, real(6, 2, *(3, 2, 3)[:n]), real(6), **rest)),
     )  # fmt: skip
 
 
-ENTRIES: tuple[Entry, ...] = tuple(map(convolution, (1, 2, 3)))
+def transposed_convolution(n: int) -> Entry:
+    """The transposed convolution over `n` axes."""
+    image, rest = real(2, 4, *(4, 3, 3)[:n]), {"stride": 2, "padding": 1, "output_padding": 1, "groups": 2}
+    last = "groups dilation" if n == 1 else "dilation groups"
+    return entry(
+        f"conv_transpose{n}d", f"nn.ConvTranspose{n}d F.conv_transpose{n}d conv_transpose{n}d",
+        f"nn.Conv{n}DTranspose F.conv{n}d_transpose",
+        (*CHANNELS, *_window("stride", "padding"), setting("output_padding", 0, kept="output_padding"),
+         WINDOW["groups"], BIASED, WINDOW["dilation"], setting("padding_mode", "zeros", paddle="")),
+        AFFINE, paddle_order=f"in_channels out_channels kernel_size stride padding output_padding {last} bias",
+        tensor_prefix=f"conv{n}d_transpose", initial=UNIFORM, formula=partial(conv_transpose, n),
+        operands=("weight", "bias"), other_rules=_other_convolutions,
+        differs=(Contrast("order of the arguments", "…, output_padding, groups, bias, dilation",
+                          f"…, output_padding, {last.replace(' ', ', ')}", "one for another, by place"),),
+        proof=(proved_layer(image, in_channels=4, out_channels=6, kernel_size=3, **rest),
+               proved(image, real(4, 3, *(3, 2, 3)[:n]), real(6), **rest)),
+    )  # fmt: skip
+
+
+ENTRIES: tuple[Entry, ...] = tuple(make(n) for n in (1, 2, 3) for make in (convolution, transposed_convolution))

@@ -1,7 +1,173 @@
-"""Entries of pooling: the largest or the mean of each window."""
+"""Entries of pooling: the largest or the mean of each window, for each number of axes."""
 
 from __future__ import annotations
 
-from ..entry import Entry
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
-ENTRIES: tuple[Entry, ...] = ()
+import numpy as np
+
+from ..entry import NOT, Contrast, Entry, argument, entry, rounded, setting
+from ..formula import Call, Variants
+from ..proof import Proof, distinct, proved, proved_layer, real
+from ..windows import Pairs, batched, each, kernel_places, pairs_around
+
+NOTHING = float(np.finfo(np.float32).min)  # what Paddle's max_pool gives for a window of padding alone, in float64 too
+SIDES = (6, 8, 4)
+WINDOW = (
+    setting("kernel_size", kept="kernel_size ksize"), setting("stride", None, kept="stride"),
+    setting("padding", 0, kept="padding"),
+)  # fmt: skip
+CEIL = setting("ceil_mode", False, kept="ceil_mode")
+COUNTED = setting("count_include_pad", True, paddle="exclusive", kept="count_include_pad exclusive", turned=NOT)
+INDICES = argument("return_indices", False, paddle="return_mask")
+DIVISOR = argument("divisor_override", None)
+LATE = Contrast("ceil_mode: a last window that starts in the padding", "left out", "there; of padding alone, −3.4e38")
+
+
+def _windows(n: int, x, kernel_size, stride, padding, dilation, ceil_mode: bool, beyond: bool):
+    """Kernel, stride, dilation, padding and number of windows of a pooling.
+
+    beyond: whether a last window may start in the padding after the input, as in Paddle; PyTorch leaves it out.
+    """
+    kernel, dilation = each(kernel_size, n), each(dilation, n)
+    stride = each(stride, n) if np.size(stride) and stride is not None else kernel
+    sizes = x.shape[2:]
+    around, counts = pairs_around(padding, n, sizes, kernel, stride, dilation), []
+    for size, k, s, d, (a, b) in zip(sizes, kernel, stride, dilation, around, strict=True):
+        room = size + a + b - d * (k - 1) - 1
+        count = (-(-room // s) if ceil_mode else room // s) + 1
+        counts.append(count - 1 if ceil_mode and not beyond and (count - 1) * s >= size + a else count)
+    return kernel, stride, dilation, around, counts
+
+
+def _filled(x, around: Pairs, kernel, stride, dilation, counts, value: float) -> np.ndarray:
+    """Padded, and as far beyond it as the last window reaches."""
+    width = [(0, 0), (0, 0)]
+    for size, k, s, d, count, (a, b) in zip(x.shape[2:], kernel, stride, dilation, counts, around, strict=True):
+        width.append((a, max(b, (count - 1) * s + d * (k - 1) + 1 - size - a)))
+    return np.pad(x, width, constant_values=value)
+
+
+def max_pool(n: int, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, beyond=False):
+    whole = batched(x, n)
+    kernel, stride, dilation, around, counts = _windows(
+        n, whole, kernel_size, stride, padding, dilation, ceil_mode, beyond
+    )
+    filled = _filled(whole, around, kernel, stride, dilation, counts, -np.inf)
+    y = np.max([filled[(..., *where)] for _, where in kernel_places(kernel, stride, dilation, counts)], 0)
+    y = np.where(np.isneginf(y), NOTHING, y) if beyond else y
+    return y if x.ndim == n + 2 else y[0]
+
+
+def avg_pool(n: int, x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+             divisor_override=None, beyond=False):  # fmt: skip
+    whole, ones = batched(x, n), [1] * n
+    kernel, stride, _, around, counts = _windows(n, whole, kernel_size, stride, padding, 1, ceil_mode, beyond)
+    counted = np.ones((1, 1, *whole.shape[2:]))
+    if count_include_pad:  # the padding counts, what ceil_mode adds beyond it does not
+        counted = np.pad(counted, [(0, 0), (0, 0), *around], constant_values=1.0)
+    outer = [(0, 0)] * n if count_include_pad else around
+    full = _filled(whole, around, kernel, stride, ones, counts, 0.0)
+    share = _filled(counted, outer, kernel, stride, ones, counts, 0.0)
+    places = [where for _, where in kernel_places(kernel, stride, ones, counts)]
+    y, share = (sum(one[(..., *where)] for where in places) for one in (full, share))
+    y = y / (divisor_override or share)
+    return y if x.ndim == n + 2 else y[0]
+
+
+def _other_pools(call: Call) -> Variants:
+    average, ceil = call.entry.kind.startswith("avg"), bool(call.settings.get("ceil_mode", False))
+    beyond, late = {"ceil_mode": True, "beyond": True}, "ceil_mode and windows that start in the padding"
+    changes: dict[str, dict] = {f"ceil_mode {not ceil}": {"ceil_mode": not ceil}}
+    if average:
+        counts = call.settings.get("count_include_pad", True)
+        whole = int(np.prod(np.broadcast_to(call.settings.get("kernel_size", 1), int(call.entry.kind[-2]))))
+        changes["the padding not counted" if counts else "the padding counted"] = {"count_include_pad": not counts}
+        changes[f"every window divided by {whole}"] = {"divisor_override": whole}
+    changes[late] = beyond | ({"divisor_override": whole} if average else {})
+    yield from ((words, call.told(**told)) for words, told in changes.items())
+    kinds = {entry.kind: entry for entry in ENTRIES}
+    other = kinds[f"{'max' if average else 'avg'}{call.entry.kind[3:]}"]
+    own = ("count_include_pad", "divisor_override")
+    kept = {name: value for name, value in call.settings.items() if name not in own}
+    yield f"{'the largest' if average else 'the mean'} of each window", replace(call, entry=other, settings=kept)
+
+
+def _gradient_factor(settings: Mapping, given: Sequence[int], made: Sequence[int]) -> float | None:
+    """What Paddle's gradient of an average pool is larger by; None where the windows differ in their count.
+
+    Args:
+        given, made: shapes of input and output.
+    """
+    if len(given) < 3:
+        return None
+    inner = len(given) - 2
+    kernel, padding = (_numbers(settings.get(name, 0), inner) for name in ("kernel_size", "padding"))
+    if not kernel or padding is None or settings.get("ceil_mode"):
+        return None
+    if any(padding) and not settings.get("count_include_pad", True):
+        return None
+    count = math.prod(kernel)
+    return rounded(1 / count) * count
+
+
+def _adaptive_factor(settings: Mapping, given: Sequence[int], made: Sequence[int]) -> float | None:
+    if len(given) < 3 or any(size % out for size, out in zip(given[2:], made[2:], strict=True)):
+        return None
+    count = math.prod(given[2:]) // math.prod(made[2:])
+    return rounded(1 / count) * count
+
+
+def _numbers(value, inner: int) -> list[int] | None:
+    if isinstance(value, int):
+        return [value] * inner
+    return list(value) if isinstance(value, (list, tuple)) and all(isinstance(one, int) for one in value) else None
+
+
+def _largest(n: int) -> Entry:
+    image = distinct(2, 3, *SIDES[:n])
+    return entry(
+        f"max_pool{n}d", f"nn.MaxPool{n}d F.max_pool{n}d max_pool{n}d", f"nn.MaxPool{n}D F.max_pool{n}d",
+        (*WINDOW, argument("dilation", 1, paddle=""), INDICES, CEIL), recorded=f"max_pool{n}d_with_indices",
+        paddle_order="kernel_size stride padding return_indices ceil_mode",
+        positions={f"max_pool{n}d": "kernel_size stride padding dilation ceil_mode"}, formula=partial(max_pool, n),
+        other_rules=_other_pools, kink="largest", exact=True,
+        differs=(LATE, Contrast("fifth argument", "dilation", "whether to return the places")),
+        proof=(proved_layer(image, kernel_size=3, stride=2, padding=1), proved(image, kernel_size=2)),
+    )  # fmt: skip
+
+
+def _mean(n: int) -> Entry:
+    image = real(2, 3, *SIDES[:n])
+    return entry(
+        f"avg_pool{n}d", f"nn.AvgPool{n}d F.avg_pool{n}d", f"nn.AvgPool{n}D F.avg_pool{n}d",
+        (*WINDOW, CEIL, COUNTED, *((DIVISOR,) if n > 1 else ())),
+        paddle_order="kernel_size stride padding count_include_pad ceil_mode" if n == 1 else "",
+        positions={f"avg_pool{n}d": "kernel_size stride padding ceil_mode count_include_pad divisor_override"},
+        formula=partial(avg_pool, n), other_rules=_other_pools, gradient_factor=_gradient_factor,
+        differs=(Contrast("padding, when nothing is said", "counts", "does not count"),
+                 Contrast("gradient in float64", "exact", "divided by a count in float32, 3e-8 off"), LATE),
+        proof=(proved_layer(image, kernel_size=2),
+               proved(image, kernel_size=3, stride=2, padding=1, count_include_pad=True),
+               Proof((image,), {"kernel_size": 3, "padding": 1, "count_include_pad": False}, gradients=False)),
+    )  # fmt: skip
+
+
+def _adaptive(n: int, mean: bool) -> Entry:
+    kind, name = (f"adaptive_{part}_pool{n}d" for part in (("avg",) * 2 if mean else ("max",) * 2))
+    of_class = f"nn.Adaptive{'Avg' if mean else 'Max'}Pool{n}"
+    more = {"gradient_factor": _adaptive_factor} if mean else {"kink": "largest", "exact": True}
+    image, size = distinct(2, 3, *SIDES[:n]), [3, 2, 2][:n] if n > 1 else 3
+    return entry(
+        kind, f"{of_class}d F.{name}", f"{of_class}D F.{name}",
+        (setting("output_size"), *(() if mean else (INDICES,))), proof=(
+            proved_layer(image, output_size=size), proved(image, output_size=size)), **more,
+    )  # fmt: skip
+
+
+ENTRIES: tuple[Entry, ...] = tuple(
+    one for n in (1, 2, 3) for one in (_largest(n), _mean(n), _adaptive(n, True), _adaptive(n, False))
+)

@@ -1,24 +1,164 @@
-"""Entries of optimizers. A formula makes the weights after each step, from the first weights and all gradients."""
+"""Entries of optimizers. A formula makes the weights after each step, from the first weights and all gradients.
+
+A rule is one update in NumPy, which can be changed and made again: with other settings, or with what another framework
+does. RMSProp's are `eps_inside`, √(… + eps), and `lr_inside`, a buffer of momentum that holds steps, not directions.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
 import numpy as np
 
-from ..entry import Entry, argument, entry
+from ..entry import Contrast, Entry, Kept, argument, entry
 from ..proof import Proof
 
-RATE, DECAY = argument("lr", 1e-3, paddle="learning_rate"), argument("weight_decay", 0, paddle_default=None)
+# The numbers of an optimizer that is asked for by name: those on which both frameworks agree, else PyTorch's.
+DEFAULTS: dict[str, dict[str, float]] = {
+    "adam": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
+    "adamw": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
+    "sgd": {"lr": 1e-2, "weight_decay": 0.0},
+    "momentum": {"lr": 1e-2, "momentum": 0.9, "nesterov": 0.0, "weight_decay": 0.0},
+    "rmsprop": {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "centered": 0.0, "weight_decay": 0.0},
+}
+BELOW_ONE = ("beta1", "beta2", "alpha", "momentum")
+ALIASES = {"learning_rate": "lr", "epsilon": "eps", "rho": "alpha", "centred": "centered", "coeff": "weight_decay"}
+ADAPTIVE = ("adam", "adamw")
+# A moment → where a trace may have it.
+STATE = {"velocity": ("velocity", "first"), "first": ("first",), "second": ("second", "square"),
+         "average": ("average",)}  # fmt: skip
+Made = tuple[np.ndarray, dict[str, Any]]  # what is added to the weight, and the moments after it
 
 
-def _sgd(weight: np.ndarray, gradients: np.ndarray, lr: float = 1e-3, weight_decay: float = 0.0) -> list[np.ndarray]:
-    after = []
+@dataclass(frozen=True)
+class Step:
+    """One side's update of one weight, which can be changed and made again."""
+
+    settings: dict[str, Any]
+    weight: np.ndarray
+    gradient: np.ndarray
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, name: str, default: float = 0.0) -> float:
+        return self.settings.get(name, default)
+
+    def kept(self, name: str) -> np.ndarray | float:
+        """A moment from before the step; 0 where there is none yet."""
+        value = next((self.state[one] for one in STATE[name] if self.state.get(one) is not None), 0.0)
+        return np.asarray(value, np.float64)
+
+    def told(self, **settings) -> Step:
+        return replace(self, settings=self.settings | settings)
+
+    def update(self) -> np.ndarray | None:
+        """What is added to the weight; None for a kind that is not known."""
+        made = self.made()
+        return None if made is None else made[0]
+
+    def made(self) -> Made | None:
+        rule, gradient = RULES.get(self.settings.get("kind")), self.gradient * self.of("scale", 1.0)
+        decay = self.of("weight_decay")
+        if rule is None:
+            return None
+        if self.decoupled:
+            change, state = rule(self, gradient)
+            return change - self.of("lr") * decay * self.weight, state
+        return rule(self, gradient + decay * self.weight)
+
+    @property
+    def decoupled(self) -> bool:
+        return bool(self.settings.get("decoupled", self.settings["kind"] == "adamw"))
+
+
+def _adam(step: Step, g: np.ndarray) -> Made:
+    beta1, beta2, count = step.of("beta1", 0.9), step.of("beta2", 0.999), int(step.state.get("step", 0)) + 1
+    first, second = beta1 * step.kept("first") + (1 - beta1) * g, beta2 * step.kept("second") + (1 - beta2) * g * g
+    state, late = {"first": first, "second": second, "step": count}, count + int(step.of("late"))
+    bias1, bias2 = (1 - beta1**late, 1 - beta2**late) if step.of("corrected", 1.0) else (1.0, 1.0)
+    if step.of("eps_first"):
+        return -step.of("lr") * np.sqrt(bias2) / bias1 * first / (np.sqrt(second) + step.of("eps", 1e-8)), state
+    return -step.of("lr") / bias1 * first / (np.sqrt(second / bias2) + step.of("eps", 1e-8)), state
+
+
+def _sgd(step: Step, g: np.ndarray) -> Made:
+    """PyTorch does not dampen the first gradient."""
+    momentum, fresh = step.of("momentum"), not np.any(step.kept("velocity"))
+    if not momentum:
+        return -step.of("lr") * g, {}
+    velocity = momentum * step.kept("velocity") + (1.0 if fresh else 1 - step.of("dampening")) * g
+    nesterov = step.settings.get("nesterov", step.settings["kind"] == "nesterov")
+    return -step.of("lr") * (g + momentum * velocity if nesterov else velocity), {"velocity": velocity}
+
+
+def _rmsprop(step: Step, g: np.ndarray) -> Made:
+    alpha, eps, lr = step.of("alpha", 0.99), step.of("eps", 1e-8), step.of("lr")
+    square = alpha * step.kept("second") + (1 - alpha) * g * g
+    average = alpha * step.kept("average") + (1 - alpha) * g
+    spread = square - average**2 if step.of("centered") else square
+    direction = g / (np.sqrt(spread + eps) if step.of("eps_inside") else np.sqrt(spread) + eps)
+    inside = bool(step.of("lr_inside"))
+    buffer = step.of("momentum") * step.kept("velocity") + (lr * direction if inside else direction)
+    state = {"square": square, "average": average, "velocity": buffer}
+    if not step.of("momentum"):
+        return -lr * direction, state
+    return -buffer if inside else -lr * buffer, state
+
+
+RULES: dict[str, Callable[[Step, np.ndarray], Made]] = {
+    "adam": _adam, "adamw": _adam, "sgd": _sgd, "momentum": _sgd, "nesterov": _sgd, "rmsprop": _rmsprop,
+}  # fmt: skip
+
+
+def _weights_after(kind: str, weight: np.ndarray, gradients: np.ndarray, **settings: float) -> Iterator[np.ndarray]:
+    state: dict[str, Any] = {}
     for gradient in gradients:
-        weight = weight - lr * (gradient + weight_decay * weight)
-        after.append(weight)
-    return after
+        change, state = Step({"kind": kind} | DEFAULTS[kind] | settings, weight, gradient, state).made()
+        weight = weight + change
+        yield weight
 
+
+def _optimizer(kind: str, torch: str, paddle: str, *arguments, tried: tuple[dict, ...], **more) -> Entry:
+    """An optimizer, proved with `tried` settings for several steps each."""
+    rate = argument("lr", more.pop("rate", 1e-3), paddle="learning_rate", paddle_default=more.pop("rate_paddle", 1e-3))
+    proofs = [Proof(arguments={"lr": 0.1} | settings, steps=6) for settings in tried]
+    formula = partial(_weights_after, kind)
+    return entry(
+        kind, f"optim.{torch}", f"optimizer.{paddle}", (rate, *arguments), proof=proofs, formula=formula, **more
+    )
+
+
+BETAS = tuple(argument(f"beta{n + 1}", default, torch=f"betas[{n}]") for n, default in enumerate((0.9, 0.999)))
+EPS = argument("eps", 1e-8, paddle="epsilon")
+DECAY = argument("weight_decay", 0, paddle_default=None)
+MOMENTS = {"first": Kept("exp_avg", "moment1", "beta1"), "second": Kept("exp_avg_sq", "moment2", "beta2")}
+CLEARED = Contrast("a parameter without a gradient", "is left alone", "after `clear_grad()` has a gradient of zeros",
+                   "momentum and decay still move it")  # fmt: skip
+SHARES = {"beta1": 0.5, "beta2": 0.95}
 
 ENTRIES: tuple[Entry, ...] = (
-    entry("sgd", "optim.SGD", "optimizer.SGD", (RATE, DECAY), formula=_sgd,
-          proof=(Proof(arguments={"lr": 0.1}), Proof(arguments={"lr": 0.1, "weight_decay": 0.01}))),
+    _optimizer("sgd", "SGD", "SGD", DECAY, tried=({}, {"weight_decay": 0.01})),
+    _optimizer("momentum", "SGD", "Momentum", argument("momentum", 0, paddle_default=0.9), DECAY,
+               argument("nesterov", False, paddle="use_nesterov"),
+               state={"velocity": Kept("momentum_buffer", "velocity")},
+               float32={"momentum": None, "weight_decay": None},
+               tried=({"momentum": 0.9}, {"momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
+               differs=(CLEARED, Contrast("momentum and decay in float64", "exact", "rounded to float32"))),
+    _optimizer("adam", "Adam", "Adam", *BETAS, EPS, DECAY, state=MOMENTS, tried=({}, SHARES | {"weight_decay": 0.1}),
+               differs=(CLEARED,)),
+    _optimizer("adamw", "AdamW", "AdamW", *BETAS, EPS, argument("weight_decay", 0.01), state=MOMENTS,
+               float32={"weight_decay": None}, tried=({"weight_decay": 0.1}, SHARES | {"weight_decay": 0.3}),
+               differs=(CLEARED, Contrast("weight_decay in float64", "exact", "rounded to float32"),
+                        Contrast("a regularizer of a parameter", "none", "added beside the decay, not in its place"))),
+    _optimizer("rmsprop", "RMSprop", "RMSProp", argument("alpha", 0.99, paddle="rho", paddle_default=0.95),
+               argument("eps", 1e-8, paddle="epsilon", paddle_default=1e-6), DECAY, argument("momentum", 0),
+               argument("centered", False), rate=0.01, rate_paddle="required",
+               state={"square": Kept("square_avg", "mean_square", "alpha"),
+                      "velocity": Kept("momentum_buffer", "momentum")},
+               float32={"alpha": None, "eps": None, "momentum": None}, in_paddle={"eps_inside": 1.0, "lr_inside": 1.0},
+               tried=({"alpha": 0.9, "eps": 1e-3}, {"alpha": 0.9, "eps": 1e-3, "momentum": 0.7, "centered": True}),
+               differs=(Contrast("eps", "added to the root", "under the root"),
+                        Contrast("buffer of momentum", "directions", "steps: the rate is inside"))),
 )  # fmt: skip

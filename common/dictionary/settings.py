@@ -1,0 +1,75 @@
+"""A layer's settings and a call's arguments as data, in one vocabulary, by the entry of what is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .entry import Argument, Entry
+from .index import layer_entry
+
+UNSAID = ("name", "inplace")  # of every function, and deciding nothing
+
+
+def layer_settings(framework: str, entry: Entry, class_name: str, layer: Any) -> dict[str, Any]:
+    """The settings of a layer that decide what it computes, under the entry's names and in PyTorch's conventions."""
+    settings = {}
+    for argument in entry.arguments:
+        attribute, other = argument.attributes if framework == "torch" else argument.attributes[::-1]
+        if attribute and hasattr(layer, attribute):
+            value = _in_torch(framework, argument, _plain(getattr(layer, attribute)))
+            if value is not None or other:
+                settings[argument.name] = value
+        elif framework == "torch" and argument.of_class:
+            start = next((start for start in argument.of_class if class_name.startswith(start)), None)
+            settings[argument.name] = argument.of_class.get(start, argument.default_torch)
+        elif argument.absent is not None:
+            settings[argument.name] = argument.absent
+    return settings
+
+
+def _in_torch(framework: str, argument: Argument, value: Any) -> Any:
+    if framework == "torch" or argument.turned is None or value is None:
+        return value
+    return argument.turned.to_torch(value)
+
+
+def function_settings(framework: str, entry: Entry | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a function under the names that settings have; as they are where nothing is known of it."""
+    known: dict[str, Argument] = {}
+    for argument in entry.arguments if entry else ():
+        for name in argument.torch if framework == "torch" else argument.paddle:
+            known.setdefault(name, argument)
+    settings = {}
+    for name, value in arguments.items():
+        argument = known.get(name)
+        if argument is not None:
+            settings[argument.name] = _in_torch(framework, argument, value)
+        elif name not in UNSAID:
+            settings[name] = value
+    return settings
+
+
+def layer_record(framework: str, library: tuple[str, ...], path: str, layer: Any, weights: dict[str, dict]) -> dict:
+    """What is known of one layer, as data: where it is, what it is, what it holds.
+
+    Args:
+        library: beginnings of the names of the framework's own modules.
+    """
+    name = type(layer).__name__
+    classes = [one.__name__ for one in type(layer).__mro__ if one.__module__.startswith(library)]
+    entry = layer_entry(framework, classes)
+    forward = getattr(type(layer).forward, "__module__", None) or ""
+    return {
+        "path": path, "class": name, "classes": classes, "library": forward.startswith(library),
+        "children": sum(1 for _ in layer.children()), "weights": weights,
+        "settings": layer_settings(framework, entry, name, layer) if entry else {},
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, (bool, int, float, str)) or value is None:
+        return value
+    return value.item() if hasattr(value, "item") and getattr(value, "size", 2) == 1 else str(value)
