@@ -1,31 +1,49 @@
-"""The contract that a backend fulfils: NumPy arrays in and out, one epoch at a time.
-
-A `Session` holds a model, its optimisers and, once given, the training data on one device. What both frameworks do
-alike is written here; a backend supplies the abstract methods.
-"""
+"""A model in training on one device: NumPy arrays in and out, one epoch at a time; the same for both frameworks."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..common.runs.epoch_plan import EpochPlan
-from ..common.spec import Recipe
-from ..common.traces.exchange import Probe
+from ..common.spec import Optimizer, Recipe
+from ..common.traces.optimizer import Optimiser
 from ..common.weights.optimizer_state import Arrays, OptimizerState
+from . import load_backend
+from .contract import Framework, Probe, Tensor, Tensors
+from .model_state import load_arrays, set_training, trained_tensors, views_of, weight_arrays
+from .network import Observer, objective_terms, unseen
 
-__all__ = ["Arrays", "OptimizerState", "Session", "Unsupported"]
+TERMS = ("loss", "reconstruction", "kl")
 
 
-class Unsupported(Exception):
-    """The framework has no such arithmetic on that device; the message says which."""
+class Watch:
+    """An observer that keeps each tensor it is shown, and the gradient that arrives at it: zeros where none does."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        self.tensors = tensors
+        self.seen: dict[str, Tensor] = {}
+        self.flow: Arrays = {}
+
+    def __call__(self, name: str, tensor: Tensor) -> None:
+        self.seen[name] = tensor
+        if self.tensors.has_gradient(tensor):
+            self.flow[name] = np.zeros(tuple(tensor.shape))
+            self.tensors.on_gradient(tensor, lambda gradient: self._keep(name, gradient))
+
+    def _keep(self, name: str, gradient: Tensor) -> None:
+        self.flow[name] = self.tensors.to_array(gradient)
+
+    def activations(self) -> Arrays:
+        """Every value seen, in execution order."""
+        return {name: self.tensors.to_array(tensor) for name, tensor in self.seen.items()}
 
 
-class Session(ABC):
-    """A model with its optimisers on one device.
+class Session:
+    """A model with its optimizers and, once given, the training data on one device.
 
     Args:
         recipe: what to build and how to train it.
@@ -39,61 +57,128 @@ class Session(ABC):
         Unsupported: TF32 where there is none. What the framework raises itself is for `device.refusal` to read.
     """
 
-    name: str
-    recipe: Recipe
-    device: str
-    dtype: str
+    name: str  # of the framework
 
-    @abstractmethod
+    def __init__(self, recipe: Recipe, weights: Arrays, device: str = "auto", dtype: str = "float32") -> None:
+        self.framework: Framework = load_backend(self.name)
+        self.framework.device.make_repeatable()
+        self.recipe, self.device, self.dtype = recipe, self.framework.device.choose_device(device), dtype
+        if dtype == "tf32":
+            self.framework.device.allow_tf32(self.device)
+        self._float = "float32" if dtype == "tf32" else dtype
+        self.model = self.framework.Model(recipe.model)
+        self.framework.weights.to_dtype(self.model, self._float)
+        self.framework.weights.to_device(self.model, self.device)
+        self._prepare_layers()
+        self.views = views_of(self.framework, self.model)
+        self.load_weights(weights)
+        trained, wanted = trained_tensors(self.framework, self.model, self.views), recipe.training.optimizers
+        self._groups = {one.name: {name: trained[name] for name in recipe.optimizer_parameters(one)} for one in wanted}
+        self.optimizers = {one.name: self._make_optimizer(one) for one in wanted}
+
+    def _prepare_layers(self) -> None:
+        """What one framework alone needs of its layers, before they get their weights."""
+
+    def _make_optimizer(self, wanted: Optimizer) -> Any:
+        numbers = {"lr": wanted.learning_rate, "beta1": wanted.beta1, "beta2": wanted.beta2, "eps": wanted.epsilon,
+                   "weight_decay": wanted.weight_decay}  # fmt: skip
+        return self.framework.optimizers.make(Optimiser("adam", numbers), list(self._groups[wanted.name].values()))
+
     def weights(self) -> Arrays:
         """Parameters and buffers as canonical arrays, copied."""
+        return weight_arrays(self.framework, self.model, self.views)
 
-    @abstractmethod
     def load_weights(self, weights: Arrays) -> None:
-        """Replace every parameter and buffer."""
+        """Replace every parameter and buffer.
 
-    @abstractmethod
+        Raises:
+            BadInput: missing, unexpected or misshapen names; all are listed and nothing is loaded.
+        """
+        load_arrays(self.framework, self.model, self.views, weights)
+
     def optimizer_states(self) -> dict[str, OptimizerState]:
-        """State of each optimiser by its name."""
+        """State of each optimizer by its name, in the canonical layout."""
+        return {name: self._state(optimizer, self._groups[name]) for name, optimizer in self.optimizers.items()}
 
-    @abstractmethod
+    def _state(self, optimizer: Any, group: dict[str, Tensor]) -> OptimizerState:
+        optimizers = self.framework.optimizers
+        numbers, moments = optimizers.described(optimizer), optimizers.moments(optimizer, group)
+        first, second = (self._turned(moments.get(moment, {})) for moment in ("first", "second"))
+        steps = optimizers.steps_taken(optimizer, group)
+        return OptimizerState(steps, numbers["lr"], numbers["beta1"], numbers["beta2"], first, second)
+
     def load_optimizer_states(self, states: dict[str, OptimizerState]) -> None:
         """Continue from these moments and steps."""
+        for name, state in states.items():
+            turned = replace(state, first=self._turned(state.first), second=self._turned(state.second))
+            self.framework.optimizers.load_state(self.optimizers[name], self._groups[name], turned)
 
-    @abstractmethod
-    def to_device(self, array: np.ndarray) -> Any:
+    def _turned(self, arrays: Arrays) -> Arrays:
+        """Copies, from the layout of the parameters to the canonical one or back: at most a transposition."""
+        return {name: np.array(self.views[name].take(array), order="C") for name, array in arrays.items()}
+
+    def to_device(self, array: np.ndarray) -> Tensor:
         """A tensor of `array` on the session's device; floats become the session's dtype."""
+        return self.framework.tensors.tensor(array, self._float, self.device)
 
-    @abstractmethod
-    def to_numpy(self, tensor: Any) -> np.ndarray:
-        """The tensor's values as an array of its own; of bfloat16, which NumPy lacks, as float32."""
+    def to_numpy(self, tensor: Tensor) -> np.ndarray:
+        """A copy of the tensor's values; of bfloat16, which NumPy lacks, as float32."""
+        return self.framework.tensors.to_array(tensor)
 
-    @abstractmethod
-    def gather(self, tensor: Any, rows: Any) -> Any:
-        """Rows of a tensor on the device."""
+    def train_step(self, image: Tensor, label: Tensor, noise: Tensor, masks: dict[str, Tensor] | None) -> Tensor:
+        """One forward, backward and optimizer step. Returns `[3]`: loss, and the batch's summed terms."""
+        terms = self._terms(image, label, noise, masks)
+        self._backward(terms[0])
+        if self.recipe.training.clip_norm is not None:
+            self.framework.optimizers.clip_gradients(list(self.model.parameters()), self.recipe.training.clip_norm)
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+        return self.framework.tensors.stack([term.detach() for term in terms])
 
-    @abstractmethod
-    def train_step(self, image: Any, label: Any, noise: Any, masks: dict[str, Any] | None) -> Any:
-        """One forward, backward and optimiser step. Returns `[3]`: loss, and the batch's summed terms."""
+    def _terms(self, image, label, noise, masks, observe: Observer = unseen) -> tuple[Tensor, Tensor, Tensor]:
+        set_training(self.model, True)
+        decoded, heads = self.model(image, label, noise, masks, observe)
+        error = self.framework.reconstruction_error
+        return objective_terms(self.recipe.objective, self.recipe.model.latent, error, decoded, image, heads)
 
-    @abstractmethod
-    def infer(self, part: str, inputs: Any, label: Any) -> tuple[Any, ...]:
-        """Outputs of one network without gradients, in evaluation mode."""
+    def _backward(self, loss: Tensor) -> None:
+        self.framework.weights.clear_gradients(self.model)
+        loss.backward()
 
-    @abstractmethod
-    def stack(self, rows: list[Any]) -> np.ndarray:
-        """Several `[3]` results as one `[k, 3]` float64 array: the only wait for the device while training."""
-
-    @abstractmethod
-    def probe(self, image: Any, label: Any, noise: Any, masks: dict[str, Any] | None) -> Probe:
+    def probe(self, image: Tensor, label: Tensor, noise: Tensor, masks: dict[str, Tensor] | None) -> Probe:
         """One forward and backward pass in training mode, watched. No parameter changes; running statistics do."""
+        watch = Watch(self.framework.tensors)
+        terms = self._terms(image, label, noise, masks, watch)
+        self._backward(terms[0])
+        objective = {name: self.to_numpy(term) for name, term in zip(TERMS, terms, strict=True)}
+        arrived = {name: self._gradient(tensor) for group in self._groups.values() for name, tensor in group.items()}
+        return Probe(watch.activations(), objective, self._turned(arrived), watch.flow)
 
-    @abstractmethod
-    def inspect(self, image: Any, label: Any, noise: Any, masks: dict | None = None, training: bool = False) -> Arrays:
+    def _gradient(self, parameter: Tensor) -> np.ndarray:
+        if parameter.grad is None:
+            return np.zeros(tuple(parameter.shape))
+        return self.framework.tensors.to_numpy(parameter.grad)
+
+    def inspect(self, image: Tensor, label: Tensor, noise: Tensor, masks: dict | None = None, training=False) -> Arrays:
         """Every activation of one forward pass, by name; in evaluation mode, or as in a training step."""
+        set_training(self.model, training)
+        watch = Watch(self.framework.tensors)
+        with self.framework.tensors.without_gradients():
+            self.model(image, label, noise, masks, watch)
+        return watch.activations()
+
+    def infer(self, part: str, inputs: Tensor, label: Tensor) -> tuple[Tensor, ...]:
+        """Outputs of one network without gradients, in evaluation mode."""
+        set_training(self.model, False)
+        with self.framework.tensors.without_gradients():
+            return self.model.run(part, inputs, label)
+
+    def _stacked(self, rows: list[Tensor]) -> np.ndarray:
+        """Several `[3]` results as one `[k, 3]` float64 array: the only wait for the device while training."""
+        return self.to_numpy(self.framework.tensors.stack(rows)).astype(np.float64)
 
     def stepped(self) -> dict[str, list[str]]:
-        """For each optimiser, by name, the parameters that it steps."""
+        """For each optimizer, by name, the parameters that it steps."""
         return {name: list(group) for name, group in self._groups.items()}
 
     def load_data(self, images: np.ndarray, labels: np.ndarray | None) -> None:
@@ -118,7 +203,7 @@ class Session(ABC):
         for step in range(first_step, plan.steps):
             waiting.append(self.train_step(*self._batch(order, noise, plan, step)))
             if len(waiting) >= self.report_every or step + 1 == plan.steps:
-                yield self.stack(waiting)
+                yield self._stacked(waiting)
                 waiting = []
 
     def batch(self, plan: EpochPlan, step: int) -> tuple[Any, Any, Any, dict[str, Any] | None]:
@@ -128,11 +213,11 @@ class Session(ABC):
     def _batch(self, order: Any, noise: Any, plan: EpochPlan, step: int) -> tuple[Any, Any, Any, dict[str, Any] | None]:
         start, stop = plan.bounds(step)
         rows = order[start:stop]
-        label = None if self._labels is None else self.gather(self._labels, rows)
+        label = None if self._labels is None else self.framework.tensors.gather(self._labels, rows)
         masks = {name: self.to_device(mask) for name, mask in plan.masks(step).items()} or None
         if self._images is None:
             return self.to_device(self._rows_of(plan.order[start:stop])), label, noise[start:stop], masks
-        return self.gather(self._images, rows), label, noise[start:stop], masks
+        return self.framework.tensors.gather(self._images, rows), label, noise[start:stop], masks
 
     @property
     def report_every(self) -> int:

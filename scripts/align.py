@@ -68,9 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
         plan=plan,
         arguments={side: arguments.args if given["args"][side] is None else given["args"][side] for side in sides},
         losses={side: value for side, value in given["loss"].items() if value},
-        optimisers={side: value for side, value in given["optimizer"].items() if value},
+        optimizers={side: value for side, value in given["optimizer"].items() if value},
         direction=choose(arguments.direction, DIRECTIONS, "direction"),
-        said=parse_map(arguments.map),
+        layer_map=parse_map(arguments.map),
         devices=devices,
         weights=arguments.weights,
     )

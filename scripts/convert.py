@@ -88,15 +88,15 @@ def _run_models(arguments: argparse.Namespace) -> int:
         if getattr(arguments, option):
             raise BadInput(f"--{option} belongs to the kit's recipes; leave it out with --paddle or --torch")
     models = {side: getattr(arguments, side) for side in ("paddle", "torch") if getattr(arguments, side)}
-    own = {side: getattr(arguments, f"{side}_args") for side in models}
+    words = {side: getattr(arguments, f"{side}_args") for side in models}
     inputs = parse_inputs(arguments.input) if arguments.input else []
     done = convert_model(
         arguments.source,
         arguments.target,
         models,
-        arguments={side: arguments.args if words is None else words for side, words in own.items()},
+        arguments={side: arguments.args if text is None else text for side, text in words.items()},
         inputs=inputs,
-        said=parse_map(arguments.map),
+        layer_map=parse_map(arguments.map),
         key=arguments.key,
         source_dtype=arguments.source_dtype,
     )

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     plan = plan_of(arguments, arguments.loss, arguments.own_optimizer)
     framework = "torch" if arguments.torch else "paddle"
 
-    from dualport.backends.models.model import Subject
+    from dualport.backends.models.model import UserModel
     from dualport.backends.models.start_weights import load_file, match_with, sketch
     from dualport.backends.models.trace import write_trace
     from dualport.common.atomic import atomic_path
@@ -53,15 +53,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     with Passes() as passes:
         passes.show(framework, "import")
-        subject = Subject(framework, arguments.torch or arguments.paddle, plan, arguments.args)
+        model = UserModel(framework, arguments.torch or arguments.paddle, plan, arguments.args)
         if arguments.weights:
-            load_file(subject, arguments.weights)
+            load_file(model, arguments.weights)
         if arguments.weights_from:
-            nodes, *_ = sketch(subject)
-            names = (arguments.weights_from, subject.reference)
-            match_with(subject, nodes, arguments.weights_from, parse_map(arguments.map), names)
+            nodes, *_ = sketch(model)
+            names = (arguments.weights_from, model.reference)
+            match_with(model, nodes, arguments.weights_from, parse_map(arguments.map), names)
         with atomic_path(arguments.out) as temporary:
-            write_trace(subject, temporary, lambda what: passes.show(framework, what))
+            write_trace(model, temporary, lambda what: passes.show(framework, what))
     _summary(arguments.out)
     return 0
 

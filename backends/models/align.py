@@ -24,7 +24,7 @@ from ...common.traces.optimizer import Optimiser, parse_optimizer
 from ...common.traces.reading import open_trace
 from .. import load_backend
 from ..processes import Meeting, run_all
-from .model import MODES, PRECISIONS, Plan, Subject
+from .model import MODES, PRECISIONS, Plan, UserModel
 from .start_weights import load_file, match_with, sketch, write_sketch
 from .trace import run_pass, write_trace
 
@@ -37,15 +37,15 @@ Tell = Callable[[str, str], None]
 @dataclass(frozen=True)
 class Pair:
     """What is aligned: for each framework its model (`file.py:Name`, or live), the arguments to make it with, and the
-    user's own loss and optimiser where there are any."""
+    user's own loss and optimizer where there are any."""
 
     models: Mapping[str, Any]
     plan: Plan
     arguments: Mapping[str, str] = field(default_factory=dict)
     losses: Mapping[str, Any] = field(default_factory=dict)
-    optimisers: Mapping[str, Any] = field(default_factory=dict)
+    optimizers: Mapping[str, Any] = field(default_factory=dict)
     direction: str = DIRECTIONS[0]
-    said: Mapping[str, str] = field(default_factory=dict)  # path in Paddle's model → path in PyTorch's
+    layer_map: Mapping[str, str] = field(default_factory=dict)  # path in Paddle's model → path in PyTorch's
     devices: Mapping[str, str] = field(default_factory=dict)
     weights: str | None = None
 
@@ -57,53 +57,52 @@ class Pair:
 
     @property
     def mapped(self) -> dict[str, str]:
-        """What the user says, from the source's paths to the target's."""
-        return dict(self.said) if self.sides[0] == "paddle" else {y: x for x, y in self.said.items()}
+        """The user's map of layers, from the source's paths to the target's."""
+        return dict(self.layer_map) if self.sides[0] == "paddle" else {y: x for x, y in self.layer_map.items()}
 
     def plan_of(self, framework: str) -> Plan:
         """What rounding explains is tried on one side: it is a matter of the mathematics, and PyTorch is faster."""
         return replace(
             self.plan,
             loss=self.losses.get(framework, self.plan.loss),
-            optimiser=self.optimisers.get(framework, self.plan.optimiser),
+            optimizer=self.optimizers.get(framework, self.plan.optimizer),
             rounding=self.plan.rounding and framework == "torch",
             device=self.devices.get(framework, self.plan.device),
             lean=True,
         )
 
 
-def subject_of(framework: str, pair: Pair) -> Subject:
-    return Subject(framework, pair.models[framework], pair.plan_of(framework), pair.arguments.get(framework, ""))
+def model_of(framework: str, pair: Pair) -> UserModel:
+    return UserModel(framework, pair.models[framework], pair.plan_of(framework), pair.arguments.get(framework, ""))
 
 
 def _run_side(framework: str, pair: Pair, folder: str, tell: Callable[[dict], None] = lambda event: None) -> None:
     """One framework's part: make the model, give or take the weights, trace it."""
     source, target = pair.sides
     meeting = Meeting(folder)
-    subject = subject_of(framework, pair)
-    nodes, calls, sources, outputs = sketch(subject)
+    model = model_of(framework, pair)
+    nodes, calls, sources, outputs = sketch(model)
     if framework == source:
         if pair.weights:
-            load_file(subject, pair.weights)
-        write_sketch(subject, Path(folder) / SKETCH, calls, sources, outputs)
+            load_file(model, pair.weights)
+        write_sketch(model, Path(folder) / SKETCH, calls, sources, outputs)
         meeting.leave(SKETCH)
     else:
-        match_with(subject, nodes, meeting.wait_for(SKETCH, PATIENCE), pair.mapped, (source, target))
-    write_trace(subject, Path(folder) / f"{framework}.h5", lambda what: tell({"pass": what}))
+        match_with(model, nodes, meeting.wait_for(SKETCH, PATIENCE), pair.mapped, (source, target))
+    write_trace(model, Path(folder) / f"{framework}.h5", lambda what: tell({"pass": what}))
 
 
 def _follow(framework: str, pair: Pair, folder: str, mode: str, wanted: dict, tell=lambda event: None) -> dict:
     """Run the target again, giving each of its calls what the source's call was given: what differs then is its own."""
     source, _ = pair.sides
-    subject = subject_of(framework, pair)
-    with open_trace(Path(folder) / f"{framework}.h5") as own:
-        run = next(iter(own.runs.values()))
-        subject.load({name: run.array("start", name) for name in run.names("start")})
-    with open_trace(Path(folder) / f"{source}.h5") as other, subject.kept():
-        sink = OwnErrors(other.runs["float64", mode], wanted, Path(folder) / "own.h5")
-        with sink:
-            run_pass(subject, "float64", mode, sink, replace=sink)
-        return sink.errors
+    model = model_of(framework, pair)
+    with open_trace(Path(folder) / f"{framework}.h5") as trace:
+        run = next(iter(trace.runs.values()))
+        model.load({name: run.array("start", name) for name in run.names("start")})
+    with open_trace(Path(folder) / f"{source}.h5") as other, model.kept():
+        with OwnErrors(other.runs["float64", mode], wanted, Path(folder) / "own.h5") as writer:
+            run_pass(model, "float64", mode, writer, replace=writer)
+        return writer.errors
 
 
 def align_pair(
@@ -159,11 +158,11 @@ def _crossed(pair: Pair, others: dict[str, str], isolate: bool) -> list:
     """Whether the layers agree if those that are fed alike are taken for each other, whatever their names."""
     from ...common.compare.explanation.divergence import crossed_explanation
 
-    said = pair.mapped | others
-    said = said if pair.sides[0] == "paddle" else {y: x for x, y in said.items()}
+    mapped = pair.mapped | others
+    layer_map = mapped if pair.sides[0] == "paddle" else {y: x for x, y in mapped.items()}
     plan = replace(pair.plan, dtypes=pair.plan.dtypes[:1], modes=pair.plan.modes[:1], steps=0, rounding=False)
     try:
-        again = align_pair(replace(pair, plan=plan, said=said), isolate, explain=False)
+        again = align_pair(replace(pair, plan=plan, layer_map=layer_map), isolate, explain=False)
     except BadInput:
         return []
     return crossed_explanation(others, again)
@@ -193,7 +192,7 @@ def align(
         inputs: an array or tensor, a list of them, a dict of them by the name of the argument, or texts as the command
             line has them, such as "4,3,32,32".
         steps: steps of `optimizer` to compare: text such as "adam:lr=1e-3", or two functions (paddle's, torch's) that
-            make an optimiser from a list of parameters.
+            make an optimizer from a list of parameters.
         loss: None for a fixed random projection of the outputs, or two functions (paddle's, torch's) of the outputs.
         map: path in Paddle's model → path in PyTorch's, for layers that cannot be told apart.
 
@@ -212,7 +211,7 @@ def align(
     pair = Pair(models, plan, {}, losses, both, choose(direction, DIRECTIONS, "direction"), map or {})
     with contextlib.ExitStack() as back:
         for name in models:
-            back.enter_context(load_backend(name).make_repeatable())
+            back.enter_context(load_backend(name).device.make_repeatable())
         return align_pair(pair, isolate=False)
 
 

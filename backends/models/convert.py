@@ -26,7 +26,8 @@ from ...common.weights.model_conversion import (
     rows_of,
 )
 from ...common.weights.recipe_conversion import FRAMEWORK_OF, Conversion, framework_of
-from .model import Plan, Subject
+from ..model_state import stored_arrays
+from .model import Plan, UserModel
 from .nested_tensors import tensors_in
 from .start_weights import sketch
 
@@ -39,7 +40,7 @@ class Converted:
     """A conversion, with the models that took part, which `verify` runs."""
 
     conversion: Conversion
-    subjects: dict[str, Subject]
+    user_models: dict[str, UserModel]
     matching: Matching | None
     reading: dict[str, str | None]  # what had to be said to read the source
 
@@ -51,7 +52,7 @@ def convert_model(
     *,
     arguments: Mapping[str, str] | None = None,
     inputs: Sequence[Input] = (),
-    said: Mapping[str, str] | None = None,
+    layer_map: Mapping[str, str] | None = None,
     key: str | None = None,
     source_dtype: str | None = None,
 ) -> Converted:
@@ -60,7 +61,7 @@ def convert_model(
     Args:
         models: framework → `file.py:Name`; one is enough where both have the same paths.
         inputs: needed to match layers of other names, which a pass through both models tells apart.
-        said: path in Paddle's model → path in PyTorch's.
+        layer_map: path in Paddle's model → path in PyTorch's.
 
     Raises:
         BadInput: the file does not fit the model, or a layer has no certain counterpart; all are listed.
@@ -76,16 +77,18 @@ def convert_model(
     if origin == into:
         raise BadInput(f"{source}: is {origin}'s already; name a {'.pt' if origin == 'paddle' else '.pdparams'} file")
     plan = Plan(list(inputs), dtypes=("float32",), modes=("eval",))
-    subjects = {name: Subject(name, model, plan, (arguments or {}).get(name, "")) for name, model in models.items()}
-    layouts = {name: _layout(subject) for name, subject in subjects.items()}
+    user_models = {
+        name: UserModel(name, reference, plan, (arguments or {}).get(name, "")) for name, reference in models.items()
+    }
+    layouts = {name: _layout(model) for name, model in user_models.items()}
     matching = None
-    if len(subjects) == 2:
-        matching = _match(subjects, origin, into, said or {}, bool(inputs))
+    if len(user_models) == 2:
+        matching = _match(user_models, origin, into, layer_map or {}, bool(inputs))
         pairs = matching.weights
     else:
-        (known,) = subjects
+        (known,) = user_models
         other = origin if known == into else into
-        layouts[other] = other_layout(known, subjects[known].modules, subjects[known].views)
+        layouts[other] = other_layout(known, user_models[known].modules, user_models[known].views)
         pairs = {name: name for name in layouts[origin].views if name in layouts[into].views}
     canonical = canonical_of(file, layouts[origin], models.get(origin) or models[into])
     moved = {y: canonical[x] for x, y in pairs.items() if x in canonical}
@@ -93,7 +96,7 @@ def convert_model(
     missing = [name for name in layouts[into].shapes if name not in arrays]
     if missing:
         raise BadInput(f"{source}: has nothing for {', '.join(missing[:20])} of {models.get(into) or models[origin]}")
-    names = _tensor_names(subjects.get("paddle")) if into == "paddle" else {}
+    names = _tensor_names(user_models.get("paddle")) if into == "paddle" else {}
     with atomic_path(target) as temporary:
         write(
             temporary,
@@ -105,30 +108,32 @@ def convert_model(
         if not comes_back(canonical, pairs, layouts[into], again):
             raise BadInput(f"{target}: does not come back as it was; nothing is written, please report this")
     rows = rows_of(layouts[origin], layouts[into], pairs, canonical)
-    model = models.get(origin) or models[into]
-    return Converted(Conversion(source, target, model, "model", rows, True), subjects, matching, reading)
+    reference = models.get(origin) or models[into]
+    return Converted(Conversion(source, target, reference, "model", rows, True), user_models, matching, reading)
 
 
-def _layout(subject: Subject) -> Layout:
-    own = {name: tuple(tensor.shape) for name, tensor in subject.stepping.tensors(subject.model).items()}
-    return layout_of(subject.framework, subject.modules, subject.views, own)
+def _layout(model: UserModel) -> Layout:
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.backend.weights.tensors(model.model).items()}
+    return layout_of(model.framework, model.modules, model.views, shapes)
 
 
-def _tensor_names(subject: Subject | None) -> dict[str, str]:
-    """Paddle's table from structured names to tensor names, which its optimiser files need."""
-    if subject is None:
+def _tensor_names(model: UserModel | None) -> dict[str, str]:
+    """Paddle's table from structured names to tensor names, which its optimizer files need."""
+    if model is None:
         return {}
-    return {name: tensor.name for name, tensor in subject.stepping.tensors(subject.model).items()}
+    return {name: tensor.name for name, tensor in model.backend.weights.tensors(model.model).items()}
 
 
-def _match(subjects: Mapping[str, Subject], origin: str, into: str, said: Mapping[str, str], run: bool) -> Matching:
+def _match(
+    user_models: Mapping[str, UserModel], origin: str, into: str, layer_map: Mapping[str, str], run: bool
+) -> Matching:
     """The layers of both; a pass through each tells more than their names, where there is an input for it."""
     nodes = {}
-    for name, subject in subjects.items():
-        nodes[name] = sketch(subject)[0] if run else nodes_of(subject.views, [], {}, [])
+    for name, model in user_models.items():
+        nodes[name] = sketch(model)[0] if run else nodes_of(model.views, [], {}, [])
     if origin == "torch":
-        said = {y: x for x, y in said.items()}
-    matching = match_nodes(nodes[origin], nodes[into], said)
+        layer_map = {y: x for x, y in layer_map.items()}
+    matching = match_nodes(nodes[origin], nodes[into], layer_map)
     why = "the weights cannot be converted" + (
         "" if run else " by names alone (give --input, so that a pass tells more)"
     )
@@ -142,21 +147,21 @@ def verify_model(done: Converted, inputs: Sequence[Input]) -> list[Check]:
     Raises:
         BadInput: a model is missing, its framework does not take the file, or the input cannot be told.
     """
-    if len(done.subjects) < 2:
+    if len(done.user_models) < 2:
         raise BadInput("--verify runs both models: give --paddle and --torch")
     conversion = done.conversion
     order = []  # the source's model first
     for path, reading in ((conversion.source, done.reading), (conversion.target, {})):
         file = read(path, kind="weights", **reading)
-        subject = done.subjects[framework_of(file)]
-        order.append(subject)
-        subject.stepping.load_strictly(subject.model, file.arrays)
-        subject.own = subject._own()
+        model = done.user_models[framework_of(file)]
+        order.append(model)
+        model.backend.weights.load_strictly(model.model, file.arrays)
+        model.start_from(stored_arrays(model.backend, model.model, model.views))
     tried = [list(inputs)] if inputs else _guesses(order[0])
     for place, guess in enumerate(tried):
         for dtype in ("float64", "float32"):  # a model that says float32 itself cannot run in float64
             try:
-                outputs = [_outputs(subject, guess, dtype) for subject in order]
+                outputs = [_outputs(model, guess, dtype) for model in order]
             except BadInput:
                 if place == len(tried) - 1 and dtype == "float32":
                     raise
@@ -165,14 +170,14 @@ def verify_model(done: Converted, inputs: Sequence[Input]) -> list[Check]:
     raise BadInput("the input of the models cannot be told from their layers: give --input, such as --input 4,3,32,32")
 
 
-def _guesses(subject: Subject) -> list[list[Input]]:
+def _guesses(model: UserModel) -> list[list[Input]]:
     """Inputs that the first layer with weights may take."""
-    for view in subject.views.values():
+    for view in model.views.values():
         if view.leaf != "weight":
             continue
         if view.kind.startswith("conv") and len(view.shape) > 2:
             inner = len(view.shape) - 2
-            channels = view.shape[0] if "transpose" in view.kind else view.shape[1] * _groups(subject, view.owner)
+            channels = view.shape[0] if "transpose" in view.kind else view.shape[1] * _groups(model, view.owner)
             return [[Input("", (2, channels, *(size,) * inner))] for size in SIZES]
         if view.kind == "linear":
             return [[Input("", (2, view.shape[1]))], [Input("", (2, LENGTH, view.shape[1]))]]
@@ -181,26 +186,26 @@ def _guesses(subject: Subject) -> list[list[Input]]:
     return []
 
 
-def _groups(subject: Subject, path: str) -> int:
-    module = next(one for one in subject.modules if one["path"] == path)
+def _groups(model: UserModel, path: str) -> int:
+    module = next(module for module in model.modules if module["path"] == path)
     return int(module["settings"].get("groups") or 1)
 
 
-def _outputs(subject: Subject, inputs: list[Input], dtype: str) -> list[np.ndarray]:
-    subject.plan = replace(subject.plan, inputs=inputs)
-    with subject.kept():
-        subject.prepare(dtype, "eval")
-        found, _ = subject.forward(subject.recording(), dtype)
-        return [np.array(subject.probe.to_numpy(one)) for _, one in tensors_in(found, subject.probe.is_tensor)]
+def _outputs(model: UserModel, inputs: list[Input], dtype: str) -> list[np.ndarray]:
+    model.plan = replace(model.plan, inputs=inputs)
+    with model.kept():
+        model.prepare(dtype, "eval")
+        outputs, _ = model.forward(model.recording(), dtype)
+        tensors = model.backend.tensors
+        return [tensors.to_array(tensor) for _, tensor in tensors_in(outputs, tensors.is_tensor)]
 
 
-def _checks(order: list[Subject], outputs: list[list[np.ndarray]], conversion: Conversion, dtype: str) -> list[Check]:
-    ends = [
-        f"{s.framework} ({Path(p).name})" for s, p in zip(order, (conversion.source, conversion.target), strict=True)
-    ]
-    if [one.shape for one in outputs[0]] != [one.shape for one in outputs[1]]:
+def _checks(order: list[UserModel], outputs: list[list[np.ndarray]], conversion: Conversion, dtype: str) -> list[Check]:
+    files = (conversion.source, conversion.target)
+    ends = [f"{model.framework} ({Path(file).name})" for model, file in zip(order, files, strict=True)]
+    if [output.shape for output in outputs[0]] != [output.shape for output in outputs[1]]:
         return [judged(f"shapes of the outputs, {ends[1]} against {ends[0]}", float("inf"), "float64 forward")]
-    inputs = ", ".join("×".join(map(str, one.shape)) for one in order[0].plan.inputs)
+    inputs = ", ".join("×".join(map(str, wanted.shape)) for wanted in order[0].plan.inputs)
     worst = max((relative_error(b, a) for a, b in zip(*outputs, strict=True)), default=float("inf"))
     quantity = "float64 forward" if dtype == "float64" else "converted model, float32 forward"
     return [judged(f"outputs on {inputs} in {dtype}, {ends[1]} against {ends[0]}", worst, quantity)]

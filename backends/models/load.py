@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...common.errors import BadInput, DualportError
-from .record import is_library
+from .users_lines import is_library
 
 LONGEST = 240
 

@@ -15,6 +15,8 @@ from ...common.traces.inputs import Input
 from ...common.traces.optimizer import Optimiser
 from ...common.weights.rules import View, to_canonical, to_own, weight_views
 from .. import load_backend
+from ..contract import Framework
+from ..model_state import gradients, set_training, stored_arrays, structure
 from .load import load_object, make_model, telling
 from .nested_tensors import tensors_in
 from .record import Recording
@@ -28,7 +30,7 @@ KEPT = {"training", "dropout", "_dtype"}  # attributes of modules that a pass se
 class Plan:
     """What is done with a model. `loss` is the user's function of the outputs; by default a fixed random projection.
 
-    In the first of `modes` there is a backward pass and `steps` steps of the optimiser; in the second one a forward
+    In the first of `modes` there is a backward pass and `steps` steps of the optimizer; in the second one a forward
     pass alone. `lean`: of large arrays, lower precisions leave only how far they are from the first one.
     """
 
@@ -37,47 +39,50 @@ class Plan:
     dtypes: tuple[str, ...] = PRECISIONS
     modes: tuple[str, ...] = MODES
     steps: int = 0
-    optimiser: Optimiser | str | Callable = field(default_factory=Optimiser)
+    optimizer: Optimiser | str | Callable = field(default_factory=Optimiser)
     loss: str | Callable | None = None
     device: str = "cpu"
     rounding: bool = True
     lean: bool = False
 
 
-class Subject:
+class UserModel:
     """A model with its framework: what can be asked of it without knowing which framework it is."""
 
     def __init__(self, framework: str, model: Any, plan: Plan, arguments: str = "") -> None:
         self.framework, self.plan = framework, plan
-        backend = load_backend(framework)
-        self.stepping, self.probe = backend.stepping, backend.calls
-        self.device = backend.choose_device(plan.device)
-        backend.make_repeatable()
-        self.version = backend.version()
+        self.backend: Framework = load_backend(framework)
+        self.device = self.backend.device.choose_device(plan.device)
+        self.backend.device.make_repeatable()
+        self.version = self.backend.device.version()
         self.live = not isinstance(model, str)  # a model of the user's own process, which must be left as it was
         self.reference = model if isinstance(model, str) else type(model).__name__
         if isinstance(model, str):
-            self.stepping.seed_all(plan.seed)
-            with self.stepping.default_dtype("float32"):
-                model = make_model(model, arguments, backend.MODEL, framework)
-            self.stepping.to_device(model, self.device)
+            self.backend.device.seed_all(plan.seed)
+            with self.backend.device.default_dtype("float32"):
+                model = make_model(model, arguments, self.backend.MODEL, framework)
+            self.backend.weights.to_device(model, self.device)
         self.model = model
-        self.modules = self.probe.structure(model)
+        self.modules = structure(self.backend, model)
         self.views: dict[str, View] = weight_views(framework, self.modules)
-        self.own = self._own()
-        self.start = to_canonical(self.views, self.own)
+        self.start_from(stored_arrays(self.backend, model, self.views))
 
-    def _own(self, copy: bool = True) -> dict[str, np.ndarray]:
-        """The model's tensors by own name; without a copy they are good until the model changes."""
-        wanted = {view.own for view in self.views.values()}
-        tensors = self.stepping.tensors(self.model)
-        found = {name: self.probe.to_numpy(one) for name, one in tensors.items() if name in wanted}
-        return {name: np.array(array) for name, array in found.items()} if copy else found
+    def start_from(self, stored: dict[str, np.ndarray]) -> None:
+        """Take arrays by state-dict name, all of them, as the weights that every pass begins with."""
+        self.stored, self.start = stored, to_canonical(self.views, stored)
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take canonical arrays as the weights to start from; others stay as they are."""
-        to_own(self.views, arrays, self.own)
-        self.start = to_canonical(self.views, self.own)
+        """Take canonical arrays as the weights that every pass begins with; others stay as they are."""
+        to_own(self.views, arrays, self.stored)
+        self.start_from(self.stored)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The weights as they are now, by canonical name; good until the model changes."""
+        return to_canonical(self.views, stored_arrays(self.backend, self.model, self.views, copy=False))
+
+    def gradients(self) -> dict[str, np.ndarray]:
+        """The gradients that arrived, by canonical name; good until the model changes."""
+        return to_canonical(self.views, gradients(self.backend, self.model))
 
     @contextlib.contextmanager
     def kept(self):
@@ -88,35 +93,34 @@ class Subject:
             yield
 
     def _put_back_after(self, back: contextlib.ExitStack) -> None:
-        held = set()
-        for _, module in self.probe.named_modules(self.model):
+        kept = set()
+        for _, module in self.backend.calls.named_modules(self.model):
             for name in KEPT & vars(module).keys():
                 back.callback(setattr, module, name, getattr(module, name))
             for table in (module._parameters, module._buffers):
                 back.callback(table.update, dict(table))  # a change of type makes new buffers, and a model may too
                 for tensor in table.values():
-                    if tensor is not None and id(tensor) not in held:
-                        held.add(id(tensor))
-                        back.callback(self.stepping.keeper(tensor))
+                    if tensor is not None and id(tensor) not in kept:
+                        kept.add(id(tensor))
+                        back.callback(self.backend.tensors.keeper(tensor))
 
     def _inner_dropout(self) -> list:
         """Recurrent and attention layers that drop inside, where no mask can be given to both frameworks."""
         inner = {one["path"] for one in self.modules if one["settings"].get("dropout")}
-        return [module for path, module in self.probe.named_modules(self.model) if path in inner]
+        return [module for path, module in self.backend.calls.named_modules(self.model) if path in inner]
 
     def prepare(self, dtype: str, mode: str) -> None:
         """Bring the model to where every pass begins."""
-        self.stepping.to_dtype(self.model, dtype)
-        self.stepping.assign(self.model, self.own)
-        self.stepping.set_training(self.model, mode == "train")
+        self.backend.weights.to_dtype(self.model, dtype)
+        self.backend.weights.assign(self.model, self.stored)
+        set_training(self.model, mode == "train")
         for module in self._inner_dropout():
             module.dropout = 0.0
-        self.stepping.clear_gradients(self.model)
+        self.backend.weights.clear_gradients(self.model)
 
-    def recording(self, sink=None, step: int = 1, **more) -> Recording:
-        return Recording(
-            self.probe, self.model, self.modules, self.stepping.tensors(self.model), sink, self.plan.seed, step, **more
-        )
+    def recording(self, writer=None, step: int = 1, **more) -> Recording:
+        """A watcher of the model's passes; see `Recording`."""
+        return Recording(self.backend, self.model, self.modules, writer, self.plan.seed, step, **more)
 
     def forward(self, recording: Recording, dtype: str, step: int = 1, examples: int | None = None):
         """One watched forward pass; of the first few `examples` alone where their number is given.
@@ -127,16 +131,17 @@ class Subject:
         Raises:
             BadInput: the model fails on the inputs; the sentence has the user's file and line.
         """
-        arrays = [one.draw(self.plan.seed, place, step) for place, one in enumerate(self.plan.inputs)]
-        arrays = [array if examples is None else array[:examples] for array in arrays]
-        given = [self.stepping.tensor(array, dtype, self.device) for array in arrays]
-        for one, made, place in zip(self.plan.inputs, given, range(len(given)), strict=True):
-            recording.give(one.name or str(place), made)
+        inputs = self.plan.inputs
+        arrays = [np.array(wanted.draw(self.plan.seed, place, step)) for place, wanted in enumerate(inputs)]
+        arrays = arrays if examples is None else [array[:examples] for array in arrays]
+        given = [self.backend.tensors.tensor(array, dtype, self.device, gradient=True) for array in arrays]
+        for place, (wanted, made) in enumerate(zip(inputs, given, strict=True)):
+            recording.give(wanted.name or str(place), made)
         positional, named = self._arguments(given)
         shapes = ", ".join(
-            f"{one.name or 'input'} {list(a.shape)}" for one, a in zip(self.plan.inputs, arrays, strict=True)
+            f"{wanted.name or 'input'} {list(array.shape)}" for wanted, array in zip(inputs, arrays, strict=True)
         )
-        with self.stepping.default_dtype(dtype), telling(f"{self.reference} fails on {shapes} in {dtype}"):
+        with self.backend.device.default_dtype(dtype), telling(f"{self.reference} fails on {shapes} in {dtype}"):
             with recording.watching():
                 outputs = self.model(*positional, **named)
             return outputs, recording.finish(outputs)
@@ -148,9 +153,9 @@ class Subject:
         except (TypeError, ValueError):
             known = set()
         positional, named = [], {}
-        for one, made in zip(self.plan.inputs, given, strict=True):
-            if one.name in known:
-                named[one.name] = made
+        for wanted, made in zip(self.plan.inputs, given, strict=True):
+            if wanted.name in known:
+                named[wanted.name] = made
             else:
                 positional.append(made)
         return positional, named
@@ -163,14 +168,15 @@ class Subject:
             with telling("the loss fails"):
                 return function(outputs)
         terms = []
-        for place, (_, tensor) in enumerate(tensors_in(outputs, self.probe.is_tensor)):
-            if not self.probe.is_floating(tensor) or not self.probe.has_gradient(tensor):
+        tensors = self.backend.tensors
+        for place, (_, tensor) in enumerate(tensors_in(outputs, tensors.is_tensor)):
+            if not tensors.is_floating(tensor) or not tensors.has_gradient(tensor):
                 continue
             shape = tuple(tensor.shape)
             count = int(np.prod(shape, dtype=np.int64))
             weights = stream(self.plan.seed, "projection", step, place).standard_normal(shape, dtype=np.float32)
             weights = np.ones(shape, np.float32) if count == 1 else weights / np.float32(np.sqrt(count))
-            terms.append((tensor * self.probe.like(weights, tensor)).sum())
+            terms.append((tensor * tensors.like(weights, tensor)).sum())
         if not terms:
             return None
         total = terms[0]
@@ -178,9 +184,11 @@ class Subject:
             total = total + term
         return total
 
-    def optimiser(self):
-        wanted = self.plan.optimiser
+    def optimizer(self):
+        """A fresh one of what the plan names, for the parameters that are trained."""
+        wanted = self.plan.optimizer
         if isinstance(wanted, str):
             wanted = load_object(wanted, "optimiser")
+        parameters = [one for one in self.model.parameters() if self.backend.tensors.has_gradient(one)]
         with telling("the optimiser cannot be made"):
-            return self.stepping.make_optimiser(wanted, self.model)
+            return self.backend.optimizers.make(wanted, parameters)

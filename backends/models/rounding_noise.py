@@ -14,6 +14,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..contract import Model, Tensor, Tensors
+
 GAIN = 8.0
 LONGEST = 4096  # terms, beyond which libraries add in blocks
 # Each output is one of the inputs, or one times a constant: nothing is rounded.
@@ -32,16 +34,22 @@ class Noise:
 
     unit: float = 2.0**-24
 
-    def output(self, probe, call: dict, tensor, shapes: list[tuple[int, ...]]):
+    def output(self, tensors: Tensors, call: dict, tensor: Tensor, shapes: list[tuple[int, ...]]) -> Tensor:
         """A call's output with an error."""
-        if call["kind"] in EXACT or not probe.is_floating(tensor):
+        if call["kind"] in EXACT or not tensors.is_floating(tensor):
             return tensor
         terms = self._terms(call, tensor, shapes)
-        return probe.noisy(tensor, GAIN * self.unit * math.sqrt(1 + terms / 18), in_place=True)
+        return tensors.noisy(tensor, GAIN * self.unit * math.sqrt(1 + terms / 18), in_place=True)
 
-    def gradient(self, probe, tensor):
+    def gradient(self, tensors: Tensors, tensor: Tensor) -> Tensor:
         """A gradient with an error; of one rounding, for what it was summed from had errors of its own."""
-        return probe.noisy(tensor, GAIN * self.unit)
+        return tensors.noisy(tensor, GAIN * self.unit)
+
+    def on_weights(self, tensors: Tensors, model: Model) -> None:
+        """Give the gradient of each weight an error, as `gradient` does."""
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.grad = self.gradient(tensors, parameter.grad)
 
     def _terms(self, call: dict, tensor, shapes: list[tuple[int, ...]]) -> int:
         """How many products are in a sum: of the largest weight, all but its first axis."""

@@ -20,51 +20,47 @@ from ...common.traces.reading import FORMAT, VERSION
 from ...common.traces.writing import Compared, Measured, Stored
 from ...common.weights.rules import to_canonical
 from .load import telling
-from .model import Subject
-from .rounding_noise import GAIN, Noise
+from .model import UserModel
+from .rounding_noise import Noise
 
 
-def run_pass(subject: Subject, dtype: str, mode: str, sink, noise: Noise | None = None, replace=None) -> None:
-    """One precision and mode: a watched pass, and in the plan's first mode its gradients and steps, into a sink."""
-    plan = subject.plan
+def run_pass(model: UserModel, dtype: str, mode: str, writer, noise: Noise | None = None, replace=None) -> None:
+    """One precision and mode: a watched pass, and in the plan's first mode its gradients and steps, into a writer."""
+    plan, tensors, optimizers = model.plan, model.backend.tensors, model.backend.optimizers
     _give_back_memory()
-    subject.prepare(dtype, mode)
-    recording = subject.recording(sink, noise=noise, replace=replace)
-    outputs, found = subject.forward(recording, dtype)
-    sink.note("outputs", found)
+    model.prepare(dtype, mode)
+    recording = model.recording(writer, noise=noise, replace=replace)
+    outputs, values = model.forward(recording, dtype)
+    writer.note("outputs", values)
     del recording
     if mode != plan.modes[0] or replace is not None:
         return
-    optimiser = subject.optimiser() if plan.steps else None
-    if optimiser is not None:
-        sink.note("optimiser", subject.stepping.described(optimiser))
+    optimizer = model.optimizer() if plan.steps else None
+    if optimizer is not None:
+        writer.note("optimiser", optimizers.described(optimizer))
     for step in range(1, max(1, plan.steps) + 1):
         if step > 1:
-            outputs, _ = subject.forward(subject.recording(None, step, noise=noise), dtype, step)
-        loss = subject.loss(outputs, step)
-        if loss is None or not subject.probe.has_gradient(loss):
-            sink.note("without_gradient", True)
+            outputs, _ = model.forward(model.recording(None, step, noise=noise), dtype, step)
+        loss = model.loss(outputs, step)
+        if loss is None or not tensors.has_gradient(loss):
+            writer.note("without_gradient", True)
             return
-        sink.put("loss", str(step), subject.probe.to_numpy(loss))
+        writer.put("loss", str(step), tensors.to_numpy(loss))
         del outputs
-        with telling(f"the backward pass of {subject.reference} fails"):
+        with telling(f"the backward pass of {model.reference} fails"):
             loss.backward()
         if noise is not None:
-            subject.stepping.perturb_gradients(subject.model, GAIN * noise.unit)
-        put_all(sink, f"gradients/{step}", to_canonical(subject.views, subject.stepping.gradients(subject.model)))
-        if optimiser is None:
-            put_all(sink, "after", _weights(subject))  # a pass in training changes running statistics without any step
+            noise.on_weights(tensors, model.model)
+        put_all(writer, f"gradients/{step}", model.gradients())
+        if optimizer is None:
+            put_all(writer, "after", model.weights())  # a pass in training changes running statistics without any step
             continue
         with telling("the optimiser's step fails"):
-            optimiser.step()
-        subject.stepping.clear_gradients(subject.model)
-        put_all(sink, f"weights/{step}", _weights(subject))
-        for moment, arrays in subject.stepping.moments(optimiser, subject.model).items():
-            put_all(sink, f"moments/{step}/{moment}", to_canonical(subject.views, arrays))
-
-
-def _weights(subject: Subject) -> dict[str, np.ndarray]:
-    return to_canonical(subject.views, subject._own(copy=False))
+            optimizer.step()
+        model.backend.weights.clear_gradients(model.model)
+        put_all(writer, f"weights/{step}", model.weights())
+        for moment, arrays in optimizers.moments(optimizer, model.backend.weights.tensors(model.model)).items():
+            put_all(writer, f"moments/{step}/{moment}", to_canonical(model.views, arrays))
 
 
 def _give_back_memory() -> None:
@@ -74,13 +70,13 @@ def _give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def put_all(sink, section: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Hand named arrays to a sink."""
+def put_all(writer, section: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Hand named arrays to a writer."""
     for name, array in arrays.items():
-        sink.put(section, name, array)
+        writer.put(section, name, array)
 
 
-def write_trace(subject: Subject, path, tell: Callable[[str], None] = lambda what: None) -> None:
+def write_trace(model: UserModel, path, tell: Callable[[str], None] = lambda what: None) -> None:
     """Run the whole plan into a new HDF5 file at `path`, which is left broken where the model fails.
 
     Raises:
@@ -88,55 +84,52 @@ def write_trace(subject: Subject, path, tell: Callable[[str], None] = lambda wha
     """
     import h5py
 
-    plan = subject.plan
-    with h5py.File(path, "w", rdcc_nbytes=0) as file, subject.kept():
+    plan = model.plan
+    with h5py.File(path, "w", rdcc_nbytes=0) as file, model.kept():
         head = Stored(file)
-        head.note("head", head_of(subject))
-        head.note("modules", subject.modules)
+        head.note("head", head_of(model))
+        head.note("modules", model.modules)
         runs = file.create_group("runs")
         for dtype in plan.dtypes:
             for mode in plan.modes:
                 tell(f"{dtype} {mode}")
-                sink = Stored(runs.create_group(f"{dtype}/{mode}"))
-                put_all(sink, "start", subject.start)
+                writer = Stored(runs.create_group(f"{dtype}/{mode}"))
+                put_all(writer, "start", model.start)
                 if plan.lean and dtype != plan.dtypes[0]:
-                    sink = Measured(sink.group, runs[f"{plan.dtypes[0]}/{mode}"])
-                run_pass(subject, dtype, mode, sink)
-                if isinstance(sink, Measured):
-                    sink.note("lost", sink.lost)
+                    writer = Measured(writer.group, runs[f"{plan.dtypes[0]}/{mode}"])
+                run_pass(model, dtype, mode, writer)
+                if isinstance(writer, Measured):
+                    writer.note("lost", writer.lost)
         if plan.rounding:
-            head.note("rounding", _rounding(subject, runs, tell))
+            head.note("rounding", _rounding(model, runs, tell))
 
 
-def _rounding(subject: Subject, runs, tell: Callable[[str], None]) -> dict:
-    """What rounding explains, in float32 and, where an optimiser takes steps, in float64: precision → mode → errors."""
-    plan, found = subject.plan, {}
+def _rounding(model: UserModel, runs, tell: Callable[[str], None]) -> dict:
+    """What rounding explains, in float32 and, where an optimizer takes steps, in float64: precision → mode → errors."""
+    plan, errors = model.plan, {}
     exact = plan.dtypes[0]
     tried = [dtype for dtype in plan.dtypes if dtype == "float32" or (dtype == exact and plan.steps)] or [exact]
     for dtype in tried:
         for mode in plan.modes:
             tell(f"rounding in {dtype}, {mode}")
-            subject.stepping.seed_all(plan.seed)
-            errors = found.setdefault(dtype, {}).setdefault(mode, {})
-            run_pass(subject, dtype, mode, Compared(runs[f"{exact}/{mode}"], errors), Noise(ROUNDOFF[dtype]))
-    return found
+            model.backend.device.seed_all(plan.seed)
+            into = errors.setdefault(dtype, {}).setdefault(mode, {})
+            run_pass(model, dtype, mode, Compared(runs[f"{exact}/{mode}"], into), Noise(ROUNDOFF[dtype]))
+    return errors
 
 
-def head_of(subject: Subject) -> dict:
+def head_of(model: UserModel) -> dict:
     """What was traced with what, for the head of a file."""
-    plan = subject.plan
+    plan = model.plan
+    optimizer = getattr(plan.optimizer, "__name__", None) or str(plan.optimizer)
     loss = "projection" if plan.loss is None else plan.loss if isinstance(plan.loss, str) else plan.loss.__name__
     return {
-        "format": FORMAT, "version": VERSION, "framework": subject.framework, "framework_version": subject.version,
-        "model": subject.reference, "inputs": describe(plan.inputs), "seed": plan.seed, "dtypes": list(plan.dtypes),
-        "modes": list(plan.modes), "steps": plan.steps, "optimiser": _said(plan.optimiser), "loss": loss,
-        "device": subject.device,
-        "left_out": [one["path"] for one in subject.modules if one["settings"].get("dropout")],
+        "format": FORMAT, "version": VERSION, "framework": model.framework, "framework_version": model.version,
+        "model": model.reference, "inputs": describe(plan.inputs), "seed": plan.seed, "dtypes": list(plan.dtypes),
+        "modes": list(plan.modes), "steps": plan.steps, "optimiser": optimizer, "loss": loss,
+        "device": model.device,
+        "left_out": [about["path"] for about in model.modules if about["settings"].get("dropout")],
     }  # fmt: skip
-
-
-def _said(optimiser) -> str:
-    return getattr(optimiser, "__name__", None) or str(optimiser)
 
 
 def check_dtypes(dtypes: Sequence[str]) -> tuple[str, ...]:
@@ -146,7 +139,7 @@ def check_dtypes(dtypes: Sequence[str]) -> tuple[str, ...]:
         BadInput: an unknown one.
     """
     known = ("float64", "float32", "float16", "bfloat16")
-    for one in dtypes:
-        if one not in known:
-            raise BadInput(f"there is no precision {one!r}: choose one of {', '.join(known)}")
-    return tuple(one for one in known if one in dtypes)
+    for dtype in dtypes:
+        if dtype not in known:
+            raise BadInput(f"there is no precision {dtype!r}: choose one of {', '.join(known)}")
+    return tuple(dtype for dtype in known if dtype in dtypes)

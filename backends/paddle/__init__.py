@@ -1,24 +1,25 @@
-"""The spec realised in PaddlePaddle. File by file and function by function the twin of `backends/torch`."""
+"""The contract, fulfilled by PaddlePaddle. File by file and function by function the twin of `backends/torch`."""
 
 from paddle import nn
 
-from . import calls, stepping
-from .device import choose_device, make_repeatable, version
-from .model import Model, Net, build, outputs_of_state
+from . import calls, device, optimizers, tensors, weights
+from .layers import reconstruction_error
+from .model import Model, Net
 from .session import Session
 
-MODEL = nn.Layer  # what every model of the framework is
+MODEL = nn.Layer
+rounds_constants = True
 
 __all__ = [
     "MODEL",
     "Model",
     "Net",
     "Session",
-    "build",
     "calls",
-    "choose_device",
-    "make_repeatable",
-    "outputs_of_state",
-    "stepping",
-    "version",
+    "device",
+    "optimizers",
+    "reconstruction_error",
+    "rounds_constants",
+    "tensors",
+    "weights",
 ]  # fmt: skip

@@ -1,15 +1,16 @@
-"""Devices and numerical modes of Paddle."""
+"""Devices and numerical modes of Paddle; see `contract.Device`."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
+from collections.abc import Iterator
 
 import paddle
 
 from ...common.errors import EnvironmentFailed
-from ..session import Unsupported
+from ..contract import Unsupported
 
 paddle.disable_signal_handler()  # a process that is stopped should end quietly, not with Paddle's C++ traceback
 
@@ -18,11 +19,6 @@ _DETERMINISTIC = {"FLAGS_cudnn_deterministic": True, "FLAGS_embedding_determinis
 
 
 def choose_device(wanted: str) -> str:
-    """`auto` takes a GPU where there is one.
-
-    Raises:
-        EnvironmentFailed: `cuda` was asked for and Paddle finds none.
-    """
     there = paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
     if wanted == "cuda" and not there:
         raise EnvironmentFailed("Paddle finds no CUDA GPU here: use --device cpu, or install paddlepaddle-gpu")
@@ -32,10 +28,6 @@ def choose_device(wanted: str) -> str:
 
 
 def make_repeatable() -> contextlib.AbstractContextManager:
-    """Full float32 products and deterministic algorithms: two runs, and two frameworks, can be compared.
-
-    Lasting; as a context, it puts the settings, the device and the random state back that it found.
-    """
     back = contextlib.ExitStack()
     back.callback(paddle.set_device, paddle.get_device())
     before = os.environ.get(_TF32)
@@ -52,25 +44,31 @@ def make_repeatable() -> contextlib.AbstractContextManager:
 
 
 def allow_tf32(device: str) -> None:
-    """Paddle leaves TF32 to NVIDIA_TF32_OVERRIDE, which CUDA's libraries read once, when a process starts them.
-
-    Raises:
-        Unsupported: always, with the reason.
-    """
+    # Paddle leaves TF32 to NVIDIA_TF32_OVERRIDE, which CUDA's libraries read once, when a process starts them.
     if device != "cuda":
         raise Unsupported("TF32 exists on CUDA only")
     raise Unsupported("TF32 is forbidden by NVIDIA_TF32_OVERRIDE=0, which no process that is under way can change")
 
 
 def refusal(error: RuntimeError, dtype: str) -> str | None:
-    """Why Paddle refuses a precision; None of an error that means something else.
-
-    Paddle puts a C++ traceback around what it has to say.
-    """
+    # Paddle puts a C++ traceback around what it has to say.
     found = re.search(r"kernel with key \((\w+),.*of kernel `(\w+)` is not registered", str(error))
     return f"Paddle has no {found[2]} in {dtype} on {found[1]}" if found else None
 
 
 def version() -> str:
-    """The framework's version."""
     return f"paddlepaddle {paddle.__version__}"
+
+
+def seed_all(seed: int) -> None:
+    paddle.seed(seed)
+
+
+@contextlib.contextmanager
+def default_dtype(dtype: str) -> Iterator[None]:
+    before = paddle.get_default_dtype()
+    paddle.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        paddle.set_default_dtype(before)

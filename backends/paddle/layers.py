@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 from paddle.nn import functional
 
 from ...common.spec import Activation, BatchNorm, Conv2D, ConvTranspose2D, Layer, Linear
 
 
-def make_layer(layer: Layer) -> Callable[[paddle.Tensor], paddle.Tensor]:
+def make_layer(layer: Layer) -> Callable[[Tensor], Tensor]:
     """The module of a layer that holds weights; for an activation, the function."""
     match layer:
         case Conv2D(_, inputs, outputs, kernel, stride, padding, bias):
@@ -28,7 +28,7 @@ def make_layer(layer: Layer) -> Callable[[paddle.Tensor], paddle.Tensor]:
     raise TypeError(f"no Paddle layer for {layer}")
 
 
-def activation(layer: Activation) -> Callable[[paddle.Tensor], paddle.Tensor]:
+def activation(layer: Activation) -> Callable[[Tensor], Tensor]:
     match layer.function:
         case "leaky_relu":
             return lambda x: functional.leaky_relu(x, layer.slope)
@@ -39,20 +39,15 @@ def activation(layer: Activation) -> Callable[[paddle.Tensor], paddle.Tensor]:
     return paddle.tanh
 
 
-class RuledBatchNorm(nn.Layer):
-    """Batch normalisation whose running variance follows the recipe's rule, whichever framework it came from."""
+class RuledBatchNorm(nn.BatchNorm2D):
+    """Of any rank; its running variance follows the recipe's rule, whichever framework it came from."""
 
     def __init__(self, layer: BatchNorm) -> None:
-        super().__init__()
+        super().__init__(layer.features, 1 - layer.momentum, layer.held_eps)  # Paddle weighs the old value
         self.layer = layer
-        ones = nn.initializer.Constant(1.0)
-        self.weight = self.create_parameter([layer.features], default_initializer=ones)
-        self.bias = self.create_parameter([layer.features], is_bias=True)
-        self.register_buffer("_mean", paddle.zeros([layer.features]))  # Paddle's names for the running statistics
-        self.register_buffer("_variance", paddle.ones([layer.features]))
         self.batches = 0  # PyTorch counts in its state dict; Paddle's has no place for it
 
-    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             mean, variance = self._mean, self._variance
             return functional.batch_norm(x, mean, variance, self.weight, self.bias, False, epsilon=self.layer.held_eps)
@@ -70,7 +65,7 @@ class RuledBatchNorm(nn.Layer):
         return out
 
 
-def reconstruction_error(kind: str, decoded: paddle.Tensor, image: paddle.Tensor) -> paddle.Tensor:
+def reconstruction_error(kind: str, decoded: Tensor, image: Tensor) -> Tensor:
     """Elementwise squared error, or binary cross-entropy with its logarithms held above −100."""
     if kind == "squared_error":
         return (decoded - image).square()

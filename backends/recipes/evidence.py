@@ -23,8 +23,8 @@ from ...common.runs.session_state import capture, restore
 from ...common.traces.exchange import under
 from ...common.weights.optimizer_state import Arrays
 from .. import NAMES, load_backend
+from ..contract import Unsupported
 from ..processes import Meeting
-from ..session import Unsupported
 from .training_steps import Trajectory, carry_on, narrowed
 
 DTYPES = ("float64", "float32")

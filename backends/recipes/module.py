@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...common import spec
 from ...common.errors import BadInput
 from ...common.recipes import recipe as make
 from ...common.runs.initial_weights import initial_weights
@@ -16,6 +17,7 @@ from ...common.weights.loading import canonical
 from ...common.weights.recipe_layout import part_layout
 from ...common.weights.recipe_match import complaints
 from .. import load_backend
+from ..model_state import load_arrays, views_of
 
 
 def build(
@@ -51,4 +53,21 @@ def build(
         wrong = complaints([replace(entry, torch=entry.name) for entry in layout], "torch", arrays)
         if wrong:
             raise BadInput(f"the weights do not fit {recipe}: {'; '.join(wrong)}")
-    return load_backend(backend).build(made.model, part, arrays)
+    return module_of(made.model, backend, part, arrays)
+
+
+def module_of(model: spec.Model, backend: str, part: str = "model", weights: Mapping[str, np.ndarray] | None = None):
+    """A plain module: the whole `model`, or one of its networks under the names of the network's own file.
+
+    Args:
+        weights: canonical arrays to load; every one must be there.
+    """
+    framework = load_backend(backend)
+    if part == "model":
+        module, prefix = framework.Model(model), ""
+    else:
+        module, prefix = framework.Net(model.networks()[part]), model.networks()[part].prefix
+    if weights is not None:
+        arrays = {name.removeprefix(prefix): array for name, array in weights.items()}
+        load_arrays(framework, module, views_of(framework, module), arrays)
+    return module

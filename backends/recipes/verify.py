@@ -11,9 +11,13 @@ from ...common import recipes
 from ...common.compare.agreement import Check, judged
 from ...common.compare.tolerances import relative_error
 from ...common.random_streams import stream
+from ...common.spec import Network
 from ...common.weights import read
+from ...common.weights.optimizer_state import Arrays
 from ...common.weights.recipe_conversion import Conversion, framework_of
 from .. import load_backend
+from ..contract import Framework
+from ..model_state import set_training
 
 COUNT = 16  # examples
 
@@ -33,8 +37,8 @@ def verify(
         if conversion.part not in ("model", network.name):
             continue
         prefix = network.prefix if conversion.part == "model" else ""
-        own = replace(network, prefix="")
-        names = {name.rsplit(".", 1)[0] for name in own.parameters() | own.buffers()}
+        bare = replace(network, prefix="")
+        names = {name.rsplit(".", 1)[0] for name in bare.parameters() | bare.buffers()}
         inputs = _inputs(network)
         outputs = []
         for file in files:
@@ -44,11 +48,21 @@ def verify(
                 for name, array in file.arrays.items()
                 if name.startswith(prefix) and name.removeprefix(prefix).rsplit(".", 1)[0] in names
             }
-            outputs.append(load_backend(framework).outputs_of_state(own, arrays, *inputs))
+            outputs.append(_outputs(load_backend(framework), bare, arrays, inputs))
         worst = max(relative_error(b, a) for a, b in zip(*outputs, strict=True))
         ends = [f"{framework_of(file)} ({Path(file.path).name})" for file in files]
         found.append(judged(f"{network.name} outputs, {ends[1]} against {ends[0]}", worst, "float32 forward"))
     return found
+
+
+def _outputs(framework: Framework, network: Network, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """What a network gives for inputs (and a label) with a state dict in the framework's own names and layout."""
+    module = framework.Net(network)
+    framework.weights.load_strictly(module, arrays)
+    set_training(module, False)
+    with framework.tensors.without_gradients():
+        outputs = module(*(framework.tensors.tensor(array, "float32", "cpu") for array in inputs))
+    return [framework.tensors.to_array(output) for output in (outputs if network.heads else (outputs,))]
 
 
 def _inputs(network) -> list[np.ndarray]:

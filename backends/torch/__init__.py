@@ -1,24 +1,25 @@
-"""The spec realised in PyTorch. File by file and function by function the twin of `backends/paddle`."""
+"""The contract, fulfilled by PyTorch. File by file and function by function the twin of `backends/paddle`."""
 
 from torch import nn
 
-from . import calls, stepping
-from .device import choose_device, make_repeatable, version
-from .model import Model, Net, build, outputs_of_state
+from . import calls, device, optimizers, tensors, weights
+from .layers import reconstruction_error
+from .model import Model, Net
 from .session import Session
 
-MODEL = nn.Module  # what every model of the framework is
+MODEL = nn.Module
+rounds_constants = False
 
 __all__ = [
     "MODEL",
     "Model",
     "Net",
     "Session",
-    "build",
     "calls",
-    "choose_device",
-    "make_repeatable",
-    "outputs_of_state",
-    "stepping",
-    "version",
+    "device",
+    "optimizers",
+    "reconstruction_error",
+    "rounds_constants",
+    "tensors",
+    "weights",
 ]  # fmt: skip

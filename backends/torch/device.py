@@ -1,14 +1,15 @@
-"""Devices and numerical modes of PyTorch."""
+"""Devices and numerical modes of PyTorch; see `contract.Device`."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 
 import torch
 
 from ...common.errors import EnvironmentFailed
-from ..session import Unsupported
+from ..contract import Unsupported
 
 _AMPERE = (8, 0)  # the first compute capability with TF32
 _LACKING = ("not implemented for", "could not create a primitive")  # in errors of what is not there
@@ -25,11 +26,6 @@ _SETTINGS = (
 
 
 def choose_device(wanted: str) -> str:
-    """`auto` takes a GPU where there is one.
-
-    Raises:
-        EnvironmentFailed: `cuda` was asked for and PyTorch finds none.
-    """
     there = torch.cuda.is_available()
     if wanted == "cuda" and not there:
         raise EnvironmentFailed("PyTorch finds no CUDA GPU here: use --device cpu, or install a CUDA build of torch")
@@ -37,10 +33,6 @@ def choose_device(wanted: str) -> str:
 
 
 def make_repeatable() -> contextlib.AbstractContextManager:
-    """Full float32 products and deterministic algorithms: two runs, and two frameworks, can be compared.
-
-    Lasting; as a context, it puts the settings and the random state back that it found.
-    """
     back = contextlib.ExitStack()
     back.callback(torch.set_rng_state, torch.get_rng_state())
     if torch.cuda.is_available():
@@ -57,11 +49,6 @@ def make_repeatable() -> contextlib.AbstractContextManager:
 
 
 def allow_tf32(device: str) -> None:
-    """Let CUDA round the operands of float32 products to TF32, until `make_repeatable`.
-
-    Raises:
-        Unsupported: nothing would be rounded, and float32 would pass for TF32.
-    """
     if device != "cuda":
         raise Unsupported("TF32 exists on CUDA only")
     if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":
@@ -73,11 +60,23 @@ def allow_tf32(device: str) -> None:
 
 
 def refusal(error: RuntimeError, dtype: str) -> str | None:
-    """Why PyTorch refuses a precision; None of an error that means something else."""
     lines = str(error).strip().splitlines() or [""]
     return f"PyTorch has no {dtype} here: {lines[0]}" if any(sign in lines[0] for sign in _LACKING) else None
 
 
 def version() -> str:
-    """The framework's version, and CUDA's where there is one."""
     return f"torch {torch.__version__}"
+
+
+def seed_all(seed: int) -> None:
+    torch.manual_seed(seed)
+
+
+@contextlib.contextmanager
+def default_dtype(dtype: str) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ...common.spec import Activation, BatchNorm, Conv2D, ConvTranspose2D, Layer, Linear
 
 
-def make_layer(layer: Layer) -> Callable[[torch.Tensor], torch.Tensor]:
+def make_layer(layer: Layer) -> Callable[[Tensor], Tensor]:
     """The module of a layer that holds weights; for an activation, the function."""
     match layer:
         case Conv2D(_, inputs, outputs, kernel, stride, padding, bias):
@@ -27,7 +27,7 @@ def make_layer(layer: Layer) -> Callable[[torch.Tensor], torch.Tensor]:
     raise TypeError(f"no PyTorch module for {layer}")
 
 
-def activation(layer: Activation) -> Callable[[torch.Tensor], torch.Tensor]:
+def activation(layer: Activation) -> Callable[[Tensor], Tensor]:
     match layer.function:
         case "leaky_relu":
             return lambda x: functional.leaky_relu(x, layer.slope)
@@ -38,19 +38,14 @@ def activation(layer: Activation) -> Callable[[torch.Tensor], torch.Tensor]:
     return torch.tanh
 
 
-class RuledBatchNorm(nn.Module):
-    """Batch normalisation whose running variance follows the recipe's rule, whichever framework it came from."""
+class RuledBatchNorm(nn.BatchNorm2d):
+    """Of any rank; its running variance follows the recipe's rule, whichever framework it came from."""
 
     def __init__(self, layer: BatchNorm) -> None:
-        super().__init__()
+        super().__init__(layer.features, layer.held_eps, layer.momentum)
         self.layer = layer
-        self.weight = nn.Parameter(torch.ones(layer.features))
-        self.bias = nn.Parameter(torch.zeros(layer.features))
-        self.register_buffer("running_mean", torch.zeros(layer.features))
-        self.register_buffer("running_var", torch.ones(layer.features))
-        self.register_buffer("num_batches_tracked", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             mean, variance = self.running_mean, self.running_var
             return functional.batch_norm(x, mean, variance, self.weight, self.bias, False, 0.0, self.layer.held_eps)
@@ -68,7 +63,7 @@ class RuledBatchNorm(nn.Module):
         return out
 
 
-def reconstruction_error(kind: str, decoded: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+def reconstruction_error(kind: str, decoded: Tensor, image: Tensor) -> Tensor:
     """Elementwise squared error, or binary cross-entropy with its logarithms held above −100."""
     if kind == "squared_error":
         return (decoded - image).square()

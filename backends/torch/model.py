@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...common import spec
 from ..network import Observer, run_network, sample_latent, unseen
 from .layers import make_layer
-from .weights import load_arrays, load_own, to_array
 
 
 def attach(root: nn.Module, name: str, module: nn.Module) -> None:
@@ -41,7 +39,7 @@ class Net(nn.Module):
         self.network = network
         self._callables = (realise(network, self, prefix),)  # in a tuple: not registered a second time
 
-    def forward(self, x: torch.Tensor, label: torch.Tensor | None = None, masks: Mapping | None = None):
+    def forward(self, x: Tensor, label: Tensor | None = None, masks: Mapping | None = None):
         outputs = run_network(self.network, self._callables[0], concatenate, x, label, masks)
         return outputs if self.network.heads else outputs[0]
 
@@ -57,8 +55,8 @@ class Model(nn.Module):
     def run(
         self,
         part: str,
-        x: torch.Tensor,
-        label: torch.Tensor | None = None,
+        x: Tensor,
+        label: Tensor | None = None,
         masks: Mapping | None = None,
         observe: Observer = unseen,
     ) -> tuple:
@@ -67,9 +65,9 @@ class Model(nn.Module):
 
     def forward(
         self,
-        image: torch.Tensor,
-        label: torch.Tensor | None,
-        noise: torch.Tensor,
+        image: Tensor,
+        label: Tensor | None,
+        noise: Tensor,
         masks: Mapping | None = None,
         observe: Observer = unseen,
     ):
@@ -78,31 +76,6 @@ class Model(nn.Module):
         return self.run("decoder", z, label, masks, observe)[0], heads
 
 
-def concatenate(tensors: list[torch.Tensor]) -> torch.Tensor:
+def concatenate(tensors: list[Tensor]) -> Tensor:
     """Join along channels or features."""
     return torch.cat(tensors, dim=1)
-
-
-def build(model: spec.Model, part: str = "model", weights: dict[str, np.ndarray] | None = None) -> nn.Module:
-    """A plain module: the whole `model`, or one of its networks under the names of the network's own file.
-
-    Args:
-        weights: canonical arrays to load; every one must be there.
-    """
-    if part == "model":
-        module, prefix = Model(model), ""
-    else:
-        module, prefix = Net(model.networks()[part]), model.networks()[part].prefix
-    if weights is not None:
-        load_arrays(module, {name.removeprefix(prefix): array for name, array in weights.items()})
-    return module
-
-
-def outputs_of_state(network: spec.Network, arrays: dict[str, np.ndarray], *inputs: np.ndarray) -> list[np.ndarray]:
-    """What a network gives for `inputs` (and a label) with a state dict in this framework's own names and layout."""
-    module = Net(network)
-    load_own(module, arrays)
-    module.eval()
-    with torch.no_grad():
-        outputs = module(*(torch.from_numpy(np.array(array)) for array in inputs))
-    return [to_array(output) for output in (outputs if isinstance(outputs, tuple) else (outputs,))]

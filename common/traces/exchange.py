@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +14,6 @@ import numpy as np
 from ..atomic import atomic_path
 from ..errors import BadInput
 from ..weights.optimizer_state import Arrays
-
-
-@dataclass
-class Probe:
-    """One forward and backward pass, watched.
-
-    `activations` and their gradients `flow` hold every intermediate value by name, in execution order; `flow` leaves
-    out what no gradient could reach, such as the label, and anything detached. `objective` holds the loss and its
-    summed terms, `gradients` those of the parameters in the canonical layout, before any clipping.
-    """
-
-    activations: Arrays = field(default_factory=dict)
-    objective: Arrays = field(default_factory=dict)
-    gradients: Arrays = field(default_factory=dict)
-    flow: Arrays = field(default_factory=dict)
 
 
 def trace_name(place: int, layer) -> str:

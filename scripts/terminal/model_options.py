@@ -34,7 +34,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", metavar="WHERE", help=where)
 
 
-def plan_of(arguments: argparse.Namespace, loss=None, optimiser=None):
+def plan_of(arguments: argparse.Namespace, loss=None, optimizer=None):
     """The plan that the options say.
 
     Raises:
@@ -60,7 +60,7 @@ def plan_of(arguments: argparse.Namespace, loss=None, optimiser=None):
         dtypes=check_dtypes(dtypes),
         modes=MODES if mode == "both" else (mode,),
         steps=arguments.steps,
-        optimiser=optimiser or parse_optimizer(arguments.optimizer),
+        optimizer=optimizer or parse_optimizer(arguments.optimizer),
         loss=loss,
         device=choose(arguments.device, ("cpu", "cuda"), "device"),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from dualport.backends import load_backend
+from dualport.backends.contract import Probe
 from dualport.common import recipes
 from dualport.common.random_streams import normal, stream
 from dualport.common.runs.epoch_plan import dropout_mask
@@ -28,7 +29,6 @@ from dualport.common.spec import (  # fmt: skip
     Reshape,
     Training,
 )
-from dualport.common.traces.exchange import Probe
 
 
 def _recipe(name: str, model: Model, **objective) -> Recipe:

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from dualport.backends import load_backend
+from dualport.backends.recipes.module import module_of
 from dualport.common.drawing.write_up import KINDS
 from dualport.common.runs.folder import RunFolder
 from dualport.scripts.command_line import main
@@ -72,7 +72,7 @@ def test_a_pt_loads_strictly(train, tmp_path, backend):
     train(tmp_path, backend=backend)
     model, trained = RunFolder(tmp_path).recipe().model, newest(tmp_path).weights
     for part in PARTS:
-        module = load_backend("torch").build(model, part)
+        module = module_of(model, "torch", part)
         state = torch.load(tmp_path / "weights" / f"A_{part}_False.pt", weights_only=True)
         module.load_state_dict(state, strict=True)
         for name, tensor in module.state_dict().items():
@@ -84,7 +84,7 @@ def test_a_pdparams_loads_with_nothing_missing_and_nothing_unexpected(train, tmp
     train(tmp_path, backend=backend)
     model, trained = RunFolder(tmp_path).recipe().model, newest(tmp_path).weights
     for part in PARTS:
-        module = load_backend("paddle").build(model, part)
+        module = module_of(model, "paddle", part)
         missing, unexpected = module.set_state_dict(paddle.load(str(tmp_path / "weights" / f"A_{part}_False.pdparams")))
         assert (missing, unexpected) == ([], [])
         for name, tensor in module.state_dict().items():

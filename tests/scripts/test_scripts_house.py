@@ -19,12 +19,8 @@ HOUSE = Path(__file__).resolve().parents[2]
 FOLDERS = ("backends", "common", "scripts")
 SOURCES = ("pyproject.toml", "setup.py", "LICENSE", "README.md", *FOLDERS, "src")
 SETUPTOOLS = 77  # what pyproject.toml asks for
-# What only Paddle needs: it names and lays out its arrays otherwise, its state dict has no batch counter, and which of
-# its functions are steps must be said, where PyTorch shows every function by itself.
-ONLY_IN_PADDLE = {
-    "weights.py": {"STATISTICS", "canonical_names", "batch_counters"},
-    "calls.py": {"FUNCTIONS", "NOT_STEPS", "OPERATORS"},
-}
+# What only Paddle needs: which of its functions are steps must be said, where PyTorch shows every function by itself.
+ONLY_IN_PADDLE = {"calls.py": {"FUNCTIONS", "NOT_STEPS", "OPERATORS"}}
 
 
 @pytest.fixture(scope="module")

@@ -220,7 +220,7 @@ def test_a_precision_that_neither_has_is_skipped_and_other_errors_are_not_taken_
 
 def test_tf32_is_allowed_only_while_it_is_asked_for(monkeypatch):
     import torch
-    from dualport.backends.session import Unsupported
+    from dualport.backends.contract import Unsupported
     from dualport.backends.torch import device
 
     switches = (torch.backends.cuda.matmul, torch.backends.cudnn)

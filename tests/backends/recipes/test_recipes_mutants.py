@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from dualport.backends import network
+from dualport.backends import network, session
+from dualport.backends.model_state import views_of
 from dualport.common.compare.verdict import FAIL
 from dualport.common.spec import Optimizer, Recipe
 from ladder_systems import SYSTEMS, climb, with_adam, with_layer
@@ -62,7 +63,8 @@ def divergence(old: str, new: str):
     def plant(patch) -> None:
         wrong = mutated(network._divergence, old, new)
         terms = mutated(network.objective_terms, "count = image.shape[0]", "count = image.shape[0]", _divergence=wrong)
-        patch.setattr(_part("session"), "objective_terms", terms)
+        body = "return objective_terms("
+        patch.setattr(_session(), "_terms", mutated(session.Session._terms, body, body, objective_terms=terms))
 
     return plant
 
@@ -93,50 +95,42 @@ def _part(name: str):
     return importlib.import_module(f"dualport.backends.paddle.{name}")
 
 
+def _session() -> type:
+    """The Paddle backend's session; what it shares with PyTorch's is patched in it alone."""
+    return _part("session").Session
+
+
 def square_linear_not_transposed(patch) -> None:
-    original = _part("weights").canonical_names
+    def wrong(framework, model):
+        views = views_of(framework, model)
+        return {name: replace(one, transposed=one.transposed and "fc2" not in name) for name, one in views.items()}
 
-    def wrong(module):
-        return {own: (name, turned and "fc2" not in name) for own, (name, turned) in original(module).items()}
-
-    for part in ("weights", "session"):
-        patch.setattr(_part(part), "canonical_names", wrong)
+    init = session.Session.__init__
+    body = "self.views = views_of("
+    patch.setattr(_session(), "__init__", mutated(init, body, body, views_of=wrong))
 
 
 def one_weight_nudged(patch) -> None:
-    original = _part("session").load_arrays
+    load = session.Session.load_weights
 
-    def wrong(module, arrays):
+    def wrong(self, weights):
         name = "decoder.conv3.bias"
-        original(module, {**arrays, name: arrays[name] + np.float32(1e-6)})
+        load(self, {**weights, name: weights[name] + np.float32(1e-6)})
 
-    patch.setattr(_part("session"), "load_arrays", wrong)
+    patch.setattr(_session(), "load_weights", wrong)
 
 
 def images_darker(patch) -> None:
-    session = _part("session").Session
-    load = session.load_data
-    patch.setattr(session, "load_data", lambda self, images, labels: load(self, images * np.float32(0.5), labels))
+    load = session.Session.load_data
+    patch.setattr(_session(), "load_data", lambda self, images, labels: load(self, images * np.float32(0.5), labels))
 
 
-def optimizer(change: Callable):
-    """A fault in Paddle's optimisers: `change` gets each as it is made."""
-
-    def plant(patch) -> None:
-        original = _part("session").make_optimizer
-
-        def wrong(settings, parameters):
-            made = original(settings, parameters)
-            change(made)
-            return made
-
-        patch.setattr(_part("session"), "make_optimizer", wrong)
-
-    return plant
+def gradients_not_cleared(patch) -> None:
+    patch.setattr(_part("weights"), "clear_gradients", lambda model: None)
 
 
 def moments_not_restored(patch) -> None:
-    patch.setattr(_part("session"), "load_optimizer_arrays", lambda *_: None)
+    patch.setattr(_part("optimizers"), "load_state", lambda *_: None)
 
 
 def batch_statistics_in_evaluation(patch) -> None:
@@ -146,7 +140,7 @@ def batch_statistics_in_evaluation(patch) -> None:
 
 
 def nothing_clipped(patch) -> None:
-    patch.setattr(_part("session"), "clip_gradients", lambda parameters, bound: None)
+    patch.setattr(_part("optimizers"), "clip_gradients", lambda parameters, bound: None)
 
 
 def off_centre(convolution):
@@ -241,7 +235,7 @@ MUTANTS = {
     "nothing clipped": Mutant(MLP, "one step", "encoder.fc1.weight, first moment", plant=nothing_clipped),
     "gradients not cleared": Mutant(
         CVAE, "steps", "encoder.conv_label.weight, first moment, step 2",
-        plant=optimizer(lambda made: setattr(made, "clear_grad", lambda *_, **__: None)),
+        plant=gradients_not_cleared,
     ),
     "missing bias": Mutant(
         CVAE, "structure", "encoder.conv2.bias", lambda r: with_layer(r, "encoder", "conv2", bias=False),

@@ -1,0 +1,209 @@
+"""What a framework must offer to the kit, as protocols: `backends/torch` and `backends/paddle` fulfil them.
+
+The first five are modules: `Device` is `device.py` of each side, and so on. What a function does is said here, once;
+the modules say only where their framework needs something else than one would think.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..common.traces.optimizer import Optimiser
+from ..common.weights.optimizer_state import Arrays, OptimizerState
+
+Tensor = Any  # of the framework
+Model = Any  # a `torch.nn.Module` or a `paddle.nn.Layer`
+Optimizer = Any
+
+
+class Unsupported(Exception):
+    """The framework has no such arithmetic on that device; the message says which."""
+
+
+@dataclass
+class Probe:
+    """One forward and backward pass, watched.
+
+    `activations` and their gradients `flow` hold every intermediate value by name, in execution order; `flow` leaves
+    out what no gradient could reach, such as the label, and anything detached. `objective` holds the loss and its
+    summed terms, `gradients` those of the parameters in the canonical layout, before any clipping.
+    """
+
+    activations: Arrays = field(default_factory=dict)
+    objective: Arrays = field(default_factory=dict)
+    gradients: Arrays = field(default_factory=dict)
+    flow: Arrays = field(default_factory=dict)
+
+
+class Device(Protocol):
+    """Devices and numerical modes of the process."""
+
+    def choose_device(self, wanted: str) -> str:
+        """`cpu` or `cuda`; of `auto`, a GPU where there is one.
+
+        Raises:
+            EnvironmentFailed: `cuda` was asked for and the framework finds none.
+        """
+
+    def make_repeatable(self) -> AbstractContextManager:
+        """Full float32 products and deterministic algorithms: two runs, and two frameworks, can be compared.
+
+        Lasting; as a context, it puts the settings, the device and the random state back that it found.
+        """
+
+    def allow_tf32(self, device: str) -> None:
+        """Let CUDA round the operands of float32 products to TF32, until `make_repeatable`.
+
+        Raises:
+            Unsupported: nothing would be rounded, and float32 would pass for TF32.
+        """
+
+    def refusal(self, error: RuntimeError, dtype: str) -> str | None:
+        """Why the framework refuses a precision; None of an error that means something else."""
+
+    def version(self) -> str:
+        """The framework's name and version."""
+
+    def seed_all(self, seed: int) -> None:
+        """Make what the framework draws itself repeatable: fresh weights, and the noise of a rounding pass."""
+
+    def default_dtype(self, dtype: str) -> AbstractContextManager[None]:
+        """Within, what a model makes without saying its type is of this one."""
+
+
+class Tensors(Protocol):
+    """Single tensors: made, read, and their gradients seen."""
+
+    def is_tensor(self, content: Any) -> bool: ...
+
+    def tensor(self, array: np.ndarray, dtype: str, device: str, gradient: bool = False) -> Tensor:
+        """The array on a device: floating ones in `dtype`, whole numbers as they are; without a copy where none is due.
+
+        Args:
+            gradient: floating ones are copied, and a gradient can arrive at the copy.
+        """
+
+    def like(self, array: np.ndarray, tensor: Tensor) -> Tensor:
+        """A tensor of the array's values, of the type and on the device of another."""
+
+    def to_numpy(self, tensor: Tensor) -> np.ndarray:
+        """The values on the CPU, not a copy where none is needed; of bfloat16, which NumPy lacks, as float32."""
+
+    def to_array(self, tensor: Tensor) -> np.ndarray:
+        """`to_numpy` as an array that is nobody else's, row-major whatever the tensor's memory format."""
+
+    def is_floating(self, tensor: Tensor) -> bool: ...
+
+    def has_gradient(self, tensor: Tensor) -> bool:
+        """Whether a gradient can arrive at it."""
+
+    def version_of(self, tensor: Tensor) -> int:
+        """A number that every change in place raises."""
+
+    def on_gradient(self, tensor: Tensor, write: Callable[[Tensor], Tensor | None]) -> None:
+        """Call `write(gradient)` once the whole gradient of a tensor is known; what it returns takes its place."""
+
+    def keeper(self, tensor: Tensor) -> Callable[[], None]:
+        """Take a tensor's gradient away, and give what puts it back with its memory, values, type, place and flag."""
+
+    def noisy(self, tensor: Tensor, size: float, in_place: bool = False) -> Tensor:
+        """The tensor plus random numbers of `size` times its root mean square; large ones repeat a million of them.
+
+        Args:
+            in_place: change the tensor behind the back of the backward pass, where the framework can.
+        """
+
+    def without_gradients(self) -> AbstractContextManager: ...
+
+    def stack(self, tensors: list[Tensor]) -> Tensor:
+        """Tensors of one shape along a new first axis."""
+
+    def gather(self, tensor: Tensor, rows: Tensor) -> Tensor:
+        """Rows of a tensor, on its device."""
+
+
+class Weights(Protocol):
+    """Parameters and buffers of any model, by the names and in the layout of its own state dict."""
+
+    def tensors(self, model: Model) -> dict[str, Tensor]:
+        """Parameters and buffers, the live ones."""
+
+    def assign(self, model: Model, arrays: Mapping[str, np.ndarray]) -> None:
+        """Set those that are given, in the type that each has; others stay."""
+
+    def load_strictly(self, model: Model, arrays: Mapping[str, np.ndarray]) -> None:
+        """Load a state dict through the framework's own loading.
+
+        Raises:
+            BadInput: the framework does not take it, or a key is missing or unexpected.
+        """
+
+    def to_dtype(self, model: Model, dtype: str) -> None:
+        """Bring floating parameters and buffers to a type, in place."""
+
+    def to_device(self, model: Model, device: str) -> None:
+        """Bring parameters and buffers to a device, in place."""
+
+    def clear_gradients(self, model: Model) -> None:
+        """Leave no parameter a gradient, not even zeros."""
+
+
+class Optimizers(Protocol):
+    """The framework's optimizers, with every number said. `parameters`: name → the live parameter."""
+
+    def make(self, wanted: Optimiser | Callable, parameters: Sequence[Tensor]) -> Optimizer:
+        """The framework's own; or what a user's function makes of the parameters."""
+
+    def described(self, optimizer: Optimizer) -> dict[str, Any]:
+        """Kind and numbers under the names of `traces/optimizer.py`; what cannot be told is left out."""
+
+    def moments(self, optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Arrays]:
+        """What is kept, in the parameters' own layout: `first`, `second`, `velocity` or `square` → name → array."""
+
+    def steps_taken(self, optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> int:
+        """How many steps an Adam has made."""
+
+    def load_state(self, optimizer: Optimizer, parameters: Mapping[str, Tensor], state: OptimizerState) -> None:
+        """Have a fresh Adam go on from moments (in the parameters' own layout) and a step."""
+
+    def clip_gradients(self, parameters: Sequence[Tensor], bound: float) -> None:
+        """Scale all gradients by bound / (norm + 1e-6) where their global norm exceeds the bound: PyTorch's form."""
+
+
+class Calls(Protocol):
+    """A model's layers, and what the framework is asked for while it runs."""
+
+    NAME: str
+    LIBRARY: tuple[str, ...]  # how the names of the framework's own modules begin
+
+    def intercept(self, handler: Callable, model: Model) -> AbstractContextManager:
+        """Within, `handler(name, function, args, kwargs)` is called in the place of every function of the framework."""
+
+    def quiet(self) -> AbstractContextManager:
+        """Within, nothing is intercepted."""
+
+    def named_modules(self, model: Model) -> Iterator[tuple[str, Any]]:
+        """Path and module, each module once, in the order of declaration."""
+
+
+class Framework(Protocol):
+    """The package of one framework, as `load_backend` gives it."""
+
+    device: Device
+    tensors: Tensors
+    weights: Weights
+    optimizers: Optimizers
+    calls: Calls
+    MODEL: type  # what every model of the framework is
+    rounds_constants: bool  # keeps some constants in float32 in every precision: see `common.alignment.constants`
+    Model: type  # a spec's model, and one of its networks
+    Net: type
+    Session: type
+
+    def reconstruction_error(self, kind: str, decoded: Tensor, image: Tensor) -> Tensor:
+        """Elementwise squared error, or binary cross-entropy with its logarithms held above −100."""

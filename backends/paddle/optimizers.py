@@ -1,0 +1,100 @@
+"""Optimizers of Paddle; see `contract.Optimizers`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import Tensor
+from paddle import optimizer as optim
+
+from ...common.traces.optimizer import Optimiser
+from ...common.weights.adam_steps import beta_power, steps_of
+from ...common.weights.optimizer_state import Arrays, OptimizerState
+from .calls import quiet
+from .tensors import to_numpy
+
+MOMENTS = {
+    "moment1": "first", "moment2": "second", "velocity": "velocity", "momentum": "velocity", "mean_square": "square"
+}  # fmt: skip
+
+
+def make(wanted: Optimiser | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:
+    return _made(wanted, parameters) if isinstance(wanted, Optimiser) else wanted(parameters)
+
+
+def _made(wanted: Optimiser, parameters: Sequence[Tensor]) -> optim.Optimizer:
+    number = wanted.settings
+    decay = number["weight_decay"] if wanted.kind == "adamw" else number["weight_decay"] or None
+    common = {"learning_rate": number["lr"], "weight_decay": decay, "parameters": parameters}
+    if wanted.kind in ("adam", "adamw"):
+        kind = optim.Adam if wanted.kind == "adam" else optim.AdamW
+        return kind(beta1=number["beta1"], beta2=number["beta2"], epsilon=number["eps"], **common)
+    if wanted.kind == "rmsprop":
+        more = {"rho": number["alpha"], "epsilon": number["eps"], "centered": bool(number["centered"])}
+        return optim.RMSProp(momentum=number["momentum"], **more, **common)
+    if wanted.kind == "sgd":
+        return optim.SGD(**common)
+    return optim.Momentum(momentum=number["momentum"], use_nesterov=bool(number["nesterov"]), **common)
+
+
+def described(optimizer: optim.Optimizer) -> dict[str, Any]:
+    names = {"_beta1": "beta1", "_beta2": "beta2", "_epsilon": "eps", "_momentum": "momentum", "_rho": "alpha",
+             "_centered": "centered", "_use_nesterov": "nesterov"}  # fmt: skip
+    kept = {name: getattr(optimizer, attribute, None) for attribute, name in names.items()}
+    numbers = {name: float(value) for name, value in kept.items() if isinstance(value, (int, float))}
+    decay = getattr(optimizer, "_weight_decay", None) or getattr(optimizer, "regularization", None)
+    decay = getattr(optimizer, "_coeff", decay) if type(optimizer).__name__ == "AdamW" else decay
+    decay = getattr(decay, "_coeff", getattr(decay, "_regularization_coeff", decay))
+    numbers["weight_decay"] = float(decay) if isinstance(decay, (int, float)) else 0.0
+    kind = type(optimizer).__name__.lower()
+    more = {"eps_inside": 1.0, "lr_inside": 1.0} if kind == "rmsprop" else {}
+    return {"kind": kind, "lr": float(optimizer.get_lr()), **more, **numbers}
+
+
+def moments(optimizer: optim.Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Arrays]:
+    kept: dict[str, Arrays] = {}
+    with quiet():
+        for name, parameter in parameters.items():
+            for key, moment in MOMENTS.items():
+                value = _kept(optimizer, key, parameter)
+                if value is not None and value.shape == parameter.shape:
+                    kept.setdefault(moment, {})[name] = to_numpy(value)
+    return kept
+
+
+def _kept(optimizer: optim.Optimizer, key: str, parameter: Tensor) -> Tensor | None:
+    """What is kept for a parameter. A loaded state waits under the names of its file until the first step."""
+    made = optimizer._accumulators.get(key, {}).get(parameter.name)
+    return optimizer._accumulators_holder.get(f"{parameter.name}_{key}_0") if made is None else made
+
+
+def steps_taken(optimizer: optim.Adam, parameters: Mapping[str, Tensor]) -> int:
+    # Paddle keeps the powers of Adam's betas, not the step.
+    powers = (_kept(optimizer, "beta2_pow_acc", parameter) for parameter in parameters.values())
+    power = next((power for power in powers if power is not None), None)
+    return 0 if power is None else steps_of(to_numpy(power), optimizer._beta2)
+
+
+def load_state(optimizer: optim.Adam, parameters: Mapping[str, Tensor], state: OptimizerState) -> None:
+    entries = {}
+    for name, parameter in parameters.items():
+        if name not in state.first:
+            continue
+        dtype = str(to_numpy(parameter).dtype)
+        for key, array in (("moment1", state.first[name]), ("moment2", state.second[name])):
+            entries[f"{parameter.name}_{key}_0"] = paddle.to_tensor(np.asarray(array, dtype))
+        for key, beta in (("beta1", state.beta1), ("beta2", state.beta2)):
+            entries[f"{parameter.name}_{key}_pow_acc_0"] = paddle.to_tensor(beta_power(beta, state.step, dtype))
+    optimizer.set_state_dict(entries)
+
+
+def clip_gradients(parameters: Sequence[Tensor], bound: float) -> None:
+    # Paddle's ClipGradByGlobalNorm divides by the norm alone, which differs in the sixth digit.
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = paddle.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
+    scale = (bound / (norm + 1e-6)).clip(max=1.0)
+    for gradient in gradients:
+        gradient.set_value(gradient * scale)
