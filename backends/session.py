@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..common.arrays import Arrays
 from ..common.runs.epoch_plan import EpochPlan
 from ..common.spec import Optimizer, Recipe
 from ..common.traces.optimizer import Optimiser
-from ..common.weights.optimizer_state import Arrays, OptimizerState
+from ..common.weights.optimizer_state import OptimizerState
 from . import load_backend
 from .contract import Framework, Probe, Tensor, Tensors
 from .model_state import load_arrays, set_training, trained_tensors, views_of, weight_arrays

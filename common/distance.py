@@ -1,4 +1,7 @@
-"""How far two stored arrays are apart, read in pieces: whatever their size, a few megabytes of memory."""
+"""How far two arrays are apart: absolutely, by their size, and in units of the last place.
+
+They are read in pieces, so that whatever their size, in memory or in a file, it costs a few megabytes.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import BadInput
+
+ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "tf32": 2.0**-11, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 PIECE = 2**17  # elements at a time: both pieces and their difference stay in the processor's cache
 SAMPLE = 2**18  # elements that are enough to tell the size of random errors
 
@@ -30,6 +36,14 @@ class Apart:
             return 0.0
         size = max(self.size, scale)
         return self.error / size if size else math.inf
+
+    def ulps(self, dtype: str = "float32") -> float:
+        """The error in units of the dtype's last place at the size of b; as it is where it is 0 or not finite."""
+        if self.error == 0 or not math.isfinite(self.error):
+            return self.error
+        if not self.size:
+            return math.inf
+        return self.error / (2 * unit_roundoff(dtype) * 2.0 ** math.floor(math.log2(self.size)))
 
 
 def apart(a, b, sample: bool = False) -> Apart:
@@ -68,6 +82,47 @@ def _squares_beside_equal(x: np.ndarray, y: np.ndarray, difference: np.ndarray) 
 def sampled_error(array: np.ndarray, dataset) -> float:
     """Root mean square of array − dataset, of large ones from their first examples."""
     return apart(array, dataset, sample=True).error
+
+
+def relative_error(a: np.ndarray | None, b: np.ndarray | None, scale: float = 0.0) -> float:
+    """‖a − b‖ / ‖b‖ in float64, or by `scale` where that, as a root mean square, is larger.
+
+    0 for equal arrays, also for zeros; infinite for one that is missing or has another shape, or where b is 0; NaN if a
+    value is not finite.
+    """
+    if a is None or b is None or np.shape(a) != np.shape(b):
+        return math.inf
+    a, b = np.asarray(a), np.asarray(b)
+    if np.array_equal(a, b):
+        return 0.0
+    found = apart(a, b)
+    return found.relative(scale) if math.isfinite(found.size) else math.nan
+
+
+def ulps(measured: np.ndarray, exact64: np.ndarray, dtype: str = "float32") -> float:
+    """Root mean square of the error, in units of the dtype's last place at the root mean square of the exact values.
+
+    0 for equal arrays; inf for an error where every exact value is 0, NaN if a value is not finite.
+    """
+    found = apart(np.asarray(measured), np.asarray(exact64))
+    return found.ulps(dtype) if math.isfinite(found.size) and math.isfinite(found.error) else math.nan
+
+
+def unit_roundoff(dtype: str) -> float:
+    """The largest relative error of one rounding to nearest: 2^−p for p binary digits.
+
+    Raises:
+        BadInput: a dtype other than float64, float32, tf32, float16, bfloat16.
+    """
+    if dtype not in ROUNDOFF:
+        raise BadInput(f"there is no rounding rule for {dtype!r}; give one of {', '.join(ROUNDOFF)}")
+    return ROUNDOFF[dtype]
+
+
+def root_mean_square(values: np.ndarray) -> float:
+    """√mean(values²); 0 for an empty array."""
+    values = np.asarray(values, np.float64)
+    return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
 
 
 def _pieces(a, b, sample: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from dualport.common.errors import BadInput, choose
     from dualport.scripts.terminal.model_options import plan_of
-    from dualport.scripts.validate import devices_of
+    from dualport.scripts.terminal.run_options import devices_of
 
     devices = devices_of(arguments.device)
     arguments.device = "cpu"
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     from dualport.common.atomic import make_folder
     from dualport.common.compare.matching.layers import parse_map
     from dualport.scripts.diff import facts_of, show
-    from dualport.scripts.terminal.tracing_progress import Passes
+    from dualport.scripts.terminal.tracing_progress import TracingProgress
 
     pair = Pair(
         models={side: getattr(arguments, side) for side in sides},
@@ -75,6 +75,6 @@ def run(arguments: argparse.Namespace) -> int:
         weights=arguments.weights,
     )
     folder = make_folder(arguments.report) if arguments.report else None
-    with Passes() as passes:
-        difference = align_pair(pair, True, passes.show)
+    with TracingProgress() as progress:
+        difference = align_pair(pair, True, progress.show)
     return show(difference, facts_of(*difference.heads), folder, arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
+from functools import partial
 from pathlib import Path
 
 EXAMPLES = """examples:
@@ -13,6 +13,8 @@ EXAMPLES = """examples:
   dualport data check img_align_celeba                 a folder of images, as face-vae would see them
   dualport data export out --from digits               out/mnist_mat/train.mat and test.mat for the notebook
 """
+
+READING = "reading images"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,16 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _fetch(arguments: argparse.Namespace) -> int:
     from dualport.common.data import MIRRORS, fetch_mnist
+    from dualport.scripts.terminal.stage_progress import StageProgress
 
-    with _bars() as bars:
-        tasks = {}
-
-        def progress(name: str, done: int, size: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=size)
-            bars.update(tasks[name], completed=done)
-
-        folder = fetch_mnist(progress, [*(arguments.mirror or []), *MIRRORS])
+    with StageProgress() as progress:
+        folder = fetch_mnist(progress.show, [*(arguments.mirror or []), *MIRRORS])
     print(f"MNIST is in {folder}, its hashes checked; --data mnist uses it")
     return 0
 
@@ -72,11 +68,12 @@ def _fetch(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from dualport.common.data import FACE_CROP, FACE_SHAPE, check, write_preview
     from dualport.common.errors import BadInput
+    from dualport.scripts.terminal.stage_progress import StageProgress
 
     if arguments.preview and arguments.no_preview:
         raise BadInput("--preview and --no-preview contradict each other; give one of them")
     channels, side = FACE_SHAPE[0], FACE_SHAPE[1] if arguments.size is None else arguments.size
-    with _reading() as progress:
+    with StageProgress() as progress:
         report, data = check(
             arguments.source,
             arguments.part,
@@ -84,7 +81,7 @@ def _check(arguments: argparse.Namespace) -> int:
             arguments.labels,
             image_shape=(1 if arguments.grey else channels, side, side),
             crop=FACE_CROP if arguments.crop is None else arguments.crop,
-            progress=progress,
+            progress=partial(progress.show, READING),
         )
     preview = None if arguments.no_preview else arguments.preview or _default_preview(arguments.source, data.name)
     if preview:
@@ -141,23 +138,23 @@ def _print_report(report) -> None:
 def _export(arguments: argparse.Namespace) -> int:
     from dualport.common.atomic import make_folder
     from dualport.common.data import NAMED, PARTS, export_parts, load
+    from dualport.scripts.terminal.stage_progress import StageProgress
 
     # A single .mat file is one part, and cannot be told from train.mat by its name alone.
     path = Path(arguments.source)
     single = arguments.source not in NAMED and path.is_file() and path.suffix != ".zip"
     options = {"transposed": arguments.transposed, "label_meaning": arguments.labels, "image_shape": (1, 28, 28)}
-    with _reading() as progress:
+    with StageProgress() as progress:
         parts = {
-            part: load(arguments.source, part, progress=progress, **options)
+            part: load(arguments.source, part, progress=partial(progress.show, READING), **options)
             for part in (PARTS[:1] if single else PARTS)
         }
     target = arguments.folder / "mnist_mat"
     made = [folder for folder in (target, *target.parents) if not folder.exists()]
     make_folder(target)
     try:
-        with _bars() as bars:
-            task = bars.add_task("writing")
-            written = export_parts(parts, target, lambda done, total: bars.update(task, completed=done, total=total))
+        with StageProgress() as progress:
+            written = export_parts(parts, target, partial(progress.show, "writing"))
     except BaseException:
         for folder in made:  # nothing is left behind
             with contextlib.suppress(OSError):
@@ -166,19 +163,3 @@ def _export(arguments: argparse.Namespace) -> int:
     for file, data in zip(written, parts.values(), strict=True):
         print(f"{file}: {len(data):,} images")
     return 0
-
-
-@contextlib.contextmanager
-def _reading():
-    """A progress function for images that are read for the first time; its bar appears with the first of them."""
-    with _bars() as bars:
-        task = bars.add_task("reading images", visible=False)
-        yield lambda done, total: bars.update(task, completed=done, total=total, visible=True)
-
-
-def _bars():
-    """Progress bars on stderr, gone when done; nothing where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    return Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())

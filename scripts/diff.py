@@ -34,13 +34,13 @@ def run(arguments: argparse.Namespace) -> int:
     from dualport.common.compare.matching.layers import parse_map
     from dualport.common.compare.models import diff
     from dualport.common.traces.reading import open_trace
-    from dualport.scripts.terminal.tracing_progress import Passes
+    from dualport.scripts.terminal.tracing_progress import TracingProgress
 
     folder = make_folder(arguments.report) if arguments.report else None
-    with open_trace(arguments.first) as a, open_trace(arguments.second) as b, Passes() as passes:
-        difference = diff(a, b, parse_map(arguments.map), lambda mode: passes.show("compare", mode))
+    with open_trace(arguments.first) as a, open_trace(arguments.second) as b, TracingProgress() as progress:
+        difference = diff(a, b, parse_map(arguments.map), lambda mode: progress.show("compare", mode))
         if not difference.ok:
-            passes.show("explain", "what is known to differ")
+            progress.show("explain", "what is known to differ")
             difference.explanations += explain_difference(difference, a, b)
         facts = facts_of(a.head, b.head)
     return show(difference, facts, folder, arguments)

@@ -16,6 +16,8 @@ instead. Values are means over the images ± their standard error. The numbers a
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    from dualport.scripts.terminal.run_options import add_device
+
     parser.add_argument("run", metavar="RUN", help="the folder of a run that `train` or `reproduce` made")
     parser.add_argument("--data", metavar="SOURCE", help="images to judge on (default: the test part of the run's own)")
     parser.add_argument("--transposed", action="store_true", help="that file holds its images with H and W swapped")
@@ -24,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--images", type=int, metavar="N", help="judge on N images, evenly spread (default: all)")
     parser.add_argument("--backend", metavar="torch|paddle", help="default: the one that trained the run")
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda", help="default: a GPU where there is one")
+    add_device(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="of the samples (default: the run's)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines of text")
     parser.add_argument("--out", metavar="FILE", help="keep the JSON in this file instead of RUN/evaluation.json")
@@ -39,6 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     from dualport.common.evaluation import evaluate, held_out_set
     from dualport.common.runs.config import versions
     from dualport.common.runs.folder import RunFolder
+    from dualport.scripts.terminal.stage_progress import StageProgress
 
     _check(arguments)
     own = RunFolder(arguments.run).read_config()["data"]
@@ -48,8 +51,8 @@ def run(arguments: argparse.Namespace) -> None:
     transposed = own.get("transposed", False) if arguments.data is None else arguments.transposed
     data = held_out_set(canvas.recipe, canvas.data, own["source"], arguments.data, transposed, arguments.images)
     seed = canvas.seed if arguments.seed is None else arguments.seed
-    with _Bars() as bars:
-        outcome = evaluate(canvas.recipe, canvas.session, data, seed, arguments.samples, bars.show)
+    with StageProgress() as progress:
+        outcome = evaluate(canvas.recipe, canvas.session, data, seed, arguments.samples, progress.show)
     epoch = canvas.history[-1]["epoch"] if canvas.history else None
     head = {"backend": canvas.backend, "device": canvas.session.device, "epoch": epoch}
     text = json.dumps(head | outcome.to_json() | {"versions": versions()}, indent=1, ensure_ascii=False)
@@ -66,9 +69,10 @@ def _check(arguments: argparse.Namespace) -> None:
     """Refuse bad options before anything is loaded."""
     from pathlib import Path
 
-    from dualport.common.errors import BadInput, choose
+    from dualport.common.errors import BadInput
+    from dualport.scripts.terminal.run_options import check_device
 
-    choose(arguments.device, ("auto", "cpu", "cuda"), "device")
+    check_device(arguments.device)
     for name in ("samples", "images"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
@@ -79,30 +83,3 @@ def _check(arguments: argparse.Namespace) -> None:
         raise BadInput("--transposed is about the file that --data names; the run's own data is read as in training")
     if arguments.out is not None and Path(arguments.out).is_dir():
         raise BadInput(f"{arguments.out}: is a folder; name a file in it")
-
-
-class _Bars:
-    """A bar for each stage on a terminal, nothing elsewhere."""
-
-    def __init__(self) -> None:
-        import sys
-
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeRemainingColumn())
-        live = sys.stderr.isatty()
-        self._bars = Progress(*columns, console=Console(stderr=True), transient=True, disable=not live)
-        self._tasks: dict[str, object] = {}
-
-    def __enter__(self) -> _Bars:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bars.stop()
-
-    def show(self, what: str, done: int, total: int) -> None:
-        if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=total)
-        self._bars.update(self._tasks[what], completed=done)

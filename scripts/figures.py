@@ -11,18 +11,20 @@ EXAMPLES = """examples:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    from dualport.scripts.terminal.run_options import add_device
+
     parser.add_argument("run", metavar="RUN", help="the folder of a run that `train` or `reproduce` made")
     parser.add_argument("--backend", metavar="torch|paddle", help="default: the one that trained the run")
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda", help="default: a GPU where there is one")
+    add_device(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     from dualport.backends.recipes.run import open_run
     from dualport.common.drawing.write_up import draw
-    from dualport.common.errors import choose
+    from dualport.scripts.terminal.run_options import check_device
     from rich.progress import track
 
-    choose(arguments.device, ("auto", "cpu", "cuda"), "device")
+    check_device(arguments.device)
     canvas = open_run(arguments.run, arguments.backend, arguments.device)
     paths = [
         path for figure in track(canvas.recipe.figures, "drawing", transient=True) for path in draw(canvas, figure)

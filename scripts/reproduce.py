@@ -19,7 +19,7 @@ DEFAULT = ("aistudio-vae", "aistudio-cvae")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    from dualport.scripts.train import add_training_options
+    from dualport.scripts.terminal.run_options import add_training_options
 
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help="default: aistudio-vae aistudio-cvae, on digits")
     parser.add_argument("--backend", default="both", metavar="torch|paddle|both", help="default: both")
@@ -35,8 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     from dualport.common.errors import choose
     from dualport.common.report import write_report
     from dualport.common.report.reproduction import build_report
+    from dualport.scripts.terminal.run_options import check_device
 
-    choose(arguments.device, ("auto", "cpu", "cuda"), "device")
+    check_device(arguments.device)
     choose(arguments.backend, (*NAMES, "both"), "backend")
     backends = NAMES if arguments.backend == "both" else (arguments.backend,)
     chosen = _chosen(arguments)

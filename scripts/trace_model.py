@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from dualport.common.errors import BadInput
     from dualport.scripts.terminal.model_options import plan_of
-    from dualport.scripts.terminal.tracing_progress import Passes
+    from dualport.scripts.terminal.tracing_progress import TracingProgress
 
     if bool(arguments.torch) == bool(arguments.paddle):
         raise BadInput("name one model: --torch file.py:Name or --paddle file.py:Name")
@@ -51,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     from dualport.common.atomic import atomic_path
     from dualport.common.compare.matching.layers import parse_map
 
-    with Passes() as passes:
-        passes.show(framework, "import")
+    with TracingProgress() as progress:
+        progress.show(framework, "import")
         model = UserModel(framework, arguments.torch or arguments.paddle, plan, arguments.args)
         if arguments.weights:
             load_file(model, arguments.weights)
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             names = (arguments.weights_from, model.reference)
             match_with(model, nodes, arguments.weights_from, parse_map(arguments.map), names)
         with atomic_path(arguments.out) as temporary:
-            write_trace(model, temporary, lambda what: passes.show(framework, what))
+            write_trace(model, temporary, lambda what: progress.show(framework, what))
     _summary(arguments.out)
     return 0
 

@@ -16,25 +16,22 @@ exit codes: 0 the same system, 1 different systems, 2 bad input, 3 a framework o
 """
 
 BATCH = 16  # enough for every formula to show; the published batch takes longer and proves no more
-DEVICES = ("cpu", "cuda")
 MARKS = {"pass": "[green]pass[/]", "fail": "[bold red]FAIL[/]", "skipped": "[dim]skipped[/]"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    from dualport.scripts.terminal.run_options import add_settings
+
     parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe; `dualport recipes` lists them")
     parser.add_argument(
         "--device", default="cpu", metavar="WHERE", help="cpu (default), cuda, or one for each: torch=cuda,paddle=cpu"
     )
     parser.add_argument("--isolate", action="store_true", help="each framework in its own process; on CUDA always so")
     parser.add_argument("--data", metavar="SOURCE", help="as for train (default: digits or photos, embedded)")
-    parser.add_argument("--transposed", action="store_true", help="the data file holds its images with H and W swapped")
     parser.add_argument("--steps", type=int, default=20, metavar="N", help="training steps to compare (default: 20)")
     parser.add_argument("--epochs", type=int, default=0, metavar="N", help="train for N epochs as well (default: 0)")
     parser.add_argument("--batch-size", type=int, metavar="N", help=f"default: {BATCH}, or as published if less")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of weights, order and noise (default: 1)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a size or a setting; may be repeated"
-    )
+    add_settings(parser)
     parser.add_argument(
         "--precision", action="append", default=[], metavar="DTYPE",
         help="one forward pass in tf32 (CUDA only), float16 or bfloat16 as well, against float64; may be repeated, or "
@@ -46,6 +43,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     import os
+
+    from dualport.scripts.terminal.run_options import devices_of, precisions_of
 
     devices = devices_of(arguments.device)
     precisions = precisions_of(arguments.precision, devices)
@@ -77,39 +76,6 @@ def run(arguments: argparse.Namespace) -> int:
     if folder is not None:
         _write(folder, verdict, climb, devices, isolate, arguments)
     return 0 if verdict.ok else 1
-
-
-def devices_of(text: str) -> dict[str, str]:
-    """`cuda`, or `torch=cuda,paddle=cpu` → the device of each backend.
-
-    Raises:
-        BadInput: neither form, an unknown backend or device, or a backend without a device.
-    """
-    from dualport.backends import NAMES
-    from dualport.common.errors import BadInput, choose
-
-    if "=" not in text:
-        return dict.fromkeys(NAMES, choose(text, DEVICES, "device"))
-    pairs = [pair.partition("=")[::2] for pair in text.split(",")]
-    found = {choose(name.strip(), NAMES, "backend"): choose(where.strip(), DEVICES, "device") for name, where in pairs}
-    if len(found) != len(NAMES) or len(pairs) != len(NAMES):
-        raise BadInput(f"--device {text}: give one device for each, as in torch=cuda,paddle=cpu")
-    return found
-
-
-def precisions_of(texts: list[str], devices: dict[str, str]) -> tuple[str, ...]:
-    """`["tf32,bfloat16", "float16"]` → the precisions, each once.
-
-    Raises:
-        BadInput: an unknown one, or TF32 where nothing runs on CUDA.
-    """
-    from dualport.common.compare.ladder import PRECISIONS
-    from dualport.common.errors import BadInput, choose
-
-    wanted = [choose(one.strip(), PRECISIONS, "precision") for text in texts for one in text.split(",")]
-    if "tf32" in wanted and "cuda" not in devices.values():
-        raise BadInput("--precision tf32: TF32 exists on CUDA only")
-    return tuple(dict.fromkeys(wanted)) or PRECISIONS[:1]
 
 
 class Rows:

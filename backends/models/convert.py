@@ -12,7 +12,7 @@ from ...common.atomic import atomic_path
 from ...common.compare.agreement import Check, judged
 from ...common.compare.matching.graph import nodes_of
 from ...common.compare.matching.layers import Matching, match_nodes
-from ...common.compare.tolerances import relative_error
+from ...common.distance import relative_error
 from ...common.errors import BadInput, choose
 from ...common.traces.inputs import Input
 from ...common.weights import read, write

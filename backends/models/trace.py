@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from ...common.compare.rounding.budgets import ROUNDOFF
+from ...common.distance import ROUNDOFF
 from ...common.errors import BadInput
 from ...common.traces.inputs import describe
 from ...common.traces.reading import FORMAT, VERSION

@@ -13,15 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ...common.arrays import Arrays, text_array, under
 from ...common.compare.ladder import CARRIED_ON, LOWERED, RUNGS, Climb, Side, steps_of
-from ...common.compare.recipes import UNSUPPORTED, text_array
+from ...common.compare.recipes import UNSUPPORTED
 from ...common.runs.checkpoint import Checkpoint, Position, load_newest, save
 from ...common.runs.epoch_plan import plan_epoch
 from ...common.runs.initial_weights import initial_weights
 from ...common.runs.loop import epoch_means
 from ...common.runs.session_state import capture, restore
-from ...common.traces.exchange import under
-from ...common.weights.optimizer_state import Arrays
 from .. import NAMES, load_backend
 from ..contract import Unsupported
 from ..processes import Meeting

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ...common import spec
 from ...common.errors import BadInput
 from ...common.recipes import recipe as make
 from ...common.runs.initial_weights import initial_weights
+from ...common.spec import Model, Recipe
 from ...common.weights.loading import canonical
 from ...common.weights.recipe_layout import part_layout
 from ...common.weights.recipe_match import complaints
@@ -45,18 +45,11 @@ def build(
         part = match.part
     else:
         part = part or "model"
-        if part not in ("model", *made.model.networks()):
-            raise BadInput(f"{recipe}: has no part {part!r}; choose encoder, decoder or model")
-        layout = part_layout(made.model, part)
-        given = initial_weights(made, 1) if weights is None else weights
-        arrays = {entry.name: given[entry.name] for entry in layout if entry.name in given}
-        wrong = complaints([replace(entry, torch=entry.name) for entry in layout], "torch", arrays)
-        if wrong:
-            raise BadInput(f"the weights do not fit {recipe}: {'; '.join(wrong)}")
+        arrays = _fitting(made, part, initial_weights(made, 1) if weights is None else weights)
     return module_of(made.model, backend, part, arrays)
 
 
-def module_of(model: spec.Model, backend: str, part: str = "model", weights: Mapping[str, np.ndarray] | None = None):
+def module_of(model: Model, backend: str, part: str = "model", weights: Mapping[str, np.ndarray] | None = None):
     """A plain module: the whole `model`, or one of its networks under the names of the network's own file.
 
     Args:
@@ -71,3 +64,19 @@ def module_of(model: spec.Model, backend: str, part: str = "model", weights: Map
         arrays = {name.removeprefix(prefix): array for name, array in weights.items()}
         load_arrays(framework, module, views_of(framework, module), arrays)
     return module
+
+
+def _fitting(recipe: Recipe, part: str, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a part needs of canonical arrays.
+
+    Raises:
+        BadInput: there is no such part, or arrays are missing or of another shape.
+    """
+    if part not in ("model", *recipe.model.networks()):
+        raise BadInput(f"{recipe.name}: has no part {part!r}; choose encoder, decoder or model")
+    layout = part_layout(recipe.model, part)
+    arrays = {entry.name: given[entry.name] for entry in layout if entry.name in given}
+    wrong = complaints([replace(entry, torch=entry.name) for entry in layout], "torch", arrays)
+    if wrong:
+        raise BadInput(f"the weights do not fit {recipe.name}: {'; '.join(wrong)}")
+    return arrays

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...common.arrays import Arrays, under
 from ...common.compare.lockstep import take_step
-from ...common.compare.row import root_mean_square
-from ...common.compare.tolerances import relative_error
+from ...common.distance import apart, relative_error
 from ...common.runs.checkpoint import Checkpoint, Position
 from ...common.runs.session_state import capture, restore
-from ...common.traces.exchange import under
-from ...common.weights.optimizer_state import Arrays
 
 
 class Trajectory:
@@ -79,7 +77,7 @@ class Trajectory:
         (terms, weights), (true_terms, true_weights) = ends
         self.found[f"precision/loss/{here}"] = np.array(relative_error(terms[0], true_terms[0]))
         for name, rate in self.rates.items():
-            error = root_mean_square(weights[name].astype(np.float64) - true_weights[name]) / rate
+            error = apart(weights[name], true_weights[name]).error / rate
             self.found[f"precision/update/{here}/{name}"] = np.array(error)
 
     def _freely(self, plan, step: int, terms: np.ndarray, weights: Arrays) -> None:

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ...common.arrays import Arrays, text_array
 from ...common.compare.ladder import Climb, Side
-from ...common.compare.recipes import REFUSED, Ladder, skipped, text_array
+from ...common.compare.recipes import REFUSED, Ladder, skipped
 from ...common.compare.verdict import FAIL, Rung, Verdict
 from ...common.errors import BadInput, EnvironmentFailed
 from ...common.traces.exchange import read_trace, write_trace
-from ...common.weights.optimizer_state import Arrays
 from ..processes import run_all
 from .evidence import Climber
 

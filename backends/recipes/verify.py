@@ -9,7 +9,7 @@ import numpy as np
 
 from ...common import recipes
 from ...common.compare.agreement import Check, judged
-from ...common.compare.tolerances import relative_error
+from ...common.distance import relative_error
 from ...common.random_streams import stream
 from ...common.spec import Network
 from ...common.weights import read

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..distance import relative_error
 from .lockstep import StepDifference
-from .tolerances import TOLERANCES, relative_error
+from .tolerances import TOLERANCES
 
 
 @dataclass(frozen=True)

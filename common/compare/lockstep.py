@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..distance import apart, relative_error
 from ..runs.checkpoint import Position, load_newest, save
 from ..runs.epoch_plan import EpochPlan, plan_epoch
 from ..runs.session_state import capture, restore
 from ..spec import Recipe
-from .tolerances import relative_error
 
 STEPS = 20
 
@@ -85,10 +85,6 @@ def replay(session, seed: int, count: int, folder: Path) -> list[StepDifference]
         restore(session, states[number])
         terms, after = take_step(session, plan, step), states[number + 1]
         own = session.weights()
-        worst = max(_root_mean_square(own[name], after.weights[name]) / rate for name, rate in rates.items())
+        worst = max(apart(own[name], after.weights[name]).error / rate for name, rate in rates.items())
         differences.append(StepDifference(number, relative_error(terms[0], losses[number][0]), worst))
     return differences
-
-
-def _root_mean_square(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((a.astype(np.float64) - b) ** 2)))

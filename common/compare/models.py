@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..alignment.operations import MOVES
+from ..distance import relative_error
 from ..errors import BadInput
 from ..traces.reading import Trace
 from .aligned_rung import AlignedRung
 from .matching.calls import CallPair, call_name, pair_calls
 from .matching.graph import Node, nodes_of
 from .matching.layers import Matching, match_nodes
-from .row import Row, relative_to
+from .row import Row
 from .rungs.backward import backward_rungs
 from .rungs.forward import forward_rung, outputs_of
 from .rungs.sides import Sides
@@ -184,9 +185,8 @@ def _start(sides: Sides, matching: Matching) -> Rung:
     for x, y in matching.weights.items():
         a, b = (run.array("start", name) for run, name in zip(sides.main, (x, y), strict=True))
         if a is not None and b is not None:
-            rows.append(
-                Row(x, relative_to(a, b), bound("initial weights"), remark="" if x == y else f"{y} in {sides.names[1]}")
-            )
+            remark = "" if x == y else f"{y} in {sides.names[1]}"
+            rows.append(Row(x, relative_error(a, b), bound("initial weights"), remark=remark))
     return AlignedRung("weights", rows)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
-from ..weights.optimizer_state import Arrays
+from ..arrays import Arrays, text_of
 from .ladder import LOWERED, RUNGS, Climb
 from .rounding.derived import Reference
-from .row import INFINITE, Row
+from .row import Row
 from .rungs import recipe_rungs, recipe_training
 from .verdict import Rung
 
@@ -63,7 +62,7 @@ class Ladder:
         refusals = {side: text_of(arrays[REFUSED]) for side, arrays in evidence.items() if REFUSED in arrays}
         if refusals:
             rows = [
-                Row(f"{side}: {text}", error64=INFINITE, bound64=0.0, remark=text) for side, text in refusals.items()
+                Row(f"{side}: {text}", error64=math.inf, bound64=0.0, remark=text) for side, text in refusals.items()
             ]
             return Rung(name, rows)
         rung = self._lowered(name, evidence) if name in LOWERED else Rung(name, JUDGES[name](evidence, self.reference))
@@ -81,13 +80,3 @@ class Ladder:
         able = {side: arrays for side, arrays in evidence.items() if side not in lacking}
         rows = recipe_rungs.lowered(able, self.reference, dtype) if able else []
         return Rung(name, rows, reason=reason, skipped=not able, dtype=dtype)
-
-
-def text_array(text: str) -> np.ndarray:
-    """A sentence as an array, so that it travels with the others."""
-    return np.frombuffer(text.encode("utf8"), np.uint8)
-
-
-def text_of(array: np.ndarray) -> str:
-    """The inverse of `text_array`."""
-    return array.tobytes().decode("utf8")

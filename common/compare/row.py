@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .rounding.budgets import root_mean_square, ulps
+from ..distance import relative_error, ulps
 
 WITNESS = "witness"
-INFINITE = float("inf")
-
-__all__ = ["WITNESS", "Row", "arrays_row", "relative_to", "root_mean_square"]
 
 
 @dataclass
@@ -49,22 +46,6 @@ class Row:
         return self.same and self.precise
 
 
-def relative_to(a: np.ndarray | None, b: np.ndarray | None, scale: float = 0.0) -> float:
-    """Root mean square of a − b, relative to that of b or to `scale`, whichever is larger.
-
-    0 for equal arrays; infinite for one that is missing or has another shape; NaN if a value is not finite.
-    """
-    if a is None or b is None or np.shape(a) != np.shape(b):
-        return INFINITE
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if np.array_equal(a, b):
-        return 0.0
-    with np.errstate(invalid="ignore"):
-        error = root_mean_square(a - b)
-    size = max(root_mean_square(b), scale)
-    return error / size if size else INFINITE
-
-
 def arrays_row(
     name: str,
     exact: Mapping[str, np.ndarray | None],
@@ -84,14 +65,14 @@ def arrays_row(
     row = Row(name, bound64=bound64, bound32=bound32)
     reference = WITNESS if WITNESS in exact else next(iter(exact))
     others = [who for who in exact if who != reference]
-    apart = {who: relative_to(exact[who], exact[reference], scale) for who in others}
-    between = [relative_to(exact[others[1]], exact[others[0]], scale)] if len(others) == 2 else []
+    apart = {who: relative_error(exact[who], exact[reference], scale) for who in others}
+    between = [relative_error(exact[others[1]], exact[others[0]], scale)] if len(others) == 2 else []
     row.error64 = _largest([*apart.values(), *between])
     if not row.same:
         row.remark = _remark(exact, apart, bound64, reference)
     for side, array in (single or {}).items():
         own = exact.get(side)
-        row.error32[side] = relative_to(array, own, scale)
+        row.error32[side] = relative_error(array, own, scale)
         if array is not None and own is not None and np.shape(array) == np.shape(own):
             row.ulp[side] = ulps(array, own, dtype)
             row.worst[side] = _worst(array, own)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..distance import relative_error
 from ..traces.reading import Run
 from ..traces.writing import safe
 from .matching.calls import CallPair
 from .models import Difference
-from .row import relative_to
 from .tolerances import bound
 
 MOST_KEPT = 16  # outputs that are kept to be explained
@@ -56,7 +56,7 @@ class OwnErrors:
         index = int(name)
         found = self.errors.setdefault(index, [])
         other = self.run.array("values", self.wanted[index][len(found)])
-        found.append(relative_to(array, other))
+        found.append(relative_error(array, other))
         if found[-1] > bound("float64 forward") and len(self.kept) < MOST_KEPT and array.nbytes <= MOST_BYTES:
             self.kept.create_dataset(safe(f"{index}.{len(found) - 1}"), data=array)
 

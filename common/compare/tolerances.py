@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -114,14 +112,3 @@ TOLERANCES = {
 def bound(quantity: str) -> float:
     """The bound of a quantity in the table."""
     return TOLERANCES[quantity].bound
-
-
-def relative_error(a: np.ndarray, b: np.ndarray) -> float:
-    """‖a − b‖ / ‖b‖ in float64; 0 for equal arrays, also for zeros."""
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    with np.errstate(over="ignore"):
-        difference, size = np.linalg.norm((a - b).ravel()), np.linalg.norm(b.ravel())
-    if difference == 0:
-        return 0.0
-    with np.errstate(invalid="ignore", over="ignore"):
-        return float(difference / size) if size else float("inf")

@@ -11,25 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Arrays
 from ..atomic import atomic_path
 from ..errors import BadInput
-from ..weights.optimizer_state import Arrays
 
 
 def trace_name(place: int, layer) -> str:
     """What a layer of a spec is called in a trace: its name, or its place and kind, such as `#4:reshape`."""
     return layer.name or f"#{place}:{getattr(layer, 'function', type(layer).__name__.lower())}"
-
-
-def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """The arrays with `prefix/` put before their names."""
-    return {f"{prefix}/{name}": array for name, array in arrays.items()}
-
-
-def part(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """The arrays whose names begin with `prefix/`, under the rest of their names."""
-    start = f"{prefix}/"
-    return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}
 
 
 def write_trace(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:

@@ -1,4 +1,4 @@
-"""Weights for people's own code: a file's arrays as they are, and as a recipe names them."""
+"""Weights for people's code: the arrays of a file as it names them, or by canonical name."""
 
 from __future__ import annotations
 

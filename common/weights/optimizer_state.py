@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-Arrays = dict[str, np.ndarray]
+from ..arrays import Arrays
 
 
 @dataclass

@@ -6,14 +6,14 @@ import sys
 from types import TracebackType
 
 
-class Passes:
+class TracingProgress:
     """A line that says what each framework is at."""
 
     def __init__(self) -> None:
         self.live = sys.stderr.isatty()
         self.at: dict[str, str] = {}
 
-    def __enter__(self) -> Passes:
+    def __enter__(self) -> TracingProgress:
         if self.live:
             from rich.console import Console
             from rich.status import Status

@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from dualport.common import recipes
@@ -13,6 +14,7 @@ from dualport.scripts.command_line import COMMANDS, main
 
 from dualport import __version__
 
+HOUSE = Path(__file__).resolve().parents[2]
 SECONDS = 0.5
 HEAVY = ("torch", "paddle", "numpy", "matplotlib", "sklearn", "h5py", "PIL")
 
@@ -92,6 +94,7 @@ def test_the_overview_names_every_command(capsys):
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"dualport {__version__}\n"
+    assert f'\nversion = "{__version__}"\n' in (HOUSE / "pyproject.toml").read_text(encoding="utf8")
 
 
 def test_the_table_of_recipes(capsys, monkeypatch):

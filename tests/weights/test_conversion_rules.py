@@ -6,7 +6,8 @@ from dualport.backends import load_backend
 from dualport.backends.recipes.module import build
 from dualport.backends.recipes.verify import verify
 from dualport.common import recipes
-from dualport.common.compare.tolerances import bound, relative_error
+from dualport.common.compare.tolerances import bound
+from dualport.common.distance import relative_error
 from dualport.common.errors import BadInput
 from dualport.common.random_streams import stream
 from dualport.common.runs.initial_weights import initial_weights

@@ -7,7 +7,8 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from ..tolerances import bound, relative_error
+from ...distance import relative_error
+from ..tolerances import bound
 
 Found = Iterator[tuple[str, np.ndarray]]
 ENOUGH = 8  # values on which a fitted number is tested: one number fits one value always

@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...distance import relative_error
 from .array_changes import array_changes, rearranged_inputs
-from .evidence import Call, Evidence, Explanation, Trial, error, fewest, first_that_removes, removes, reproduces
+from .evidence import Call, Evidence, Explanation, Trial, fewest, first_that_removes, removes, reproduces
 from .other_rules import other_rules
 
 __all__ = ["Evidence", "Explanation", "explain"]
@@ -24,7 +25,7 @@ def explain(evidence: Evidence) -> list[Explanation]:
     """What removes the divergence of one call; if nothing does, the best of what makes it ten times smaller."""
     if not all(np.all(np.isfinite(one)) for one in evidence.outputs):
         return []
-    before = error(*evidence.outputs)
+    before = relative_error(*evidence.outputs)
     if before == 0:
         return []
     evidence = _fewer(evidence)
@@ -49,7 +50,7 @@ def _fewer(evidence: Evidence) -> Evidence:
         return evidence
     inputs = tuple([one[0][:2], *one[1:]] for one in evidence.inputs)
     few = replace(evidence, inputs=inputs, outputs=tuple(one[:2] for one in evidence.outputs))
-    return few if error(*few.outputs) >= error(*evidence.outputs) / 2 else evidence
+    return few if relative_error(*few.outputs) >= relative_error(*evidence.outputs) / 2 else evidence
 
 
 def _recorded(evidence: Evidence, calls: list[Call], understood: list[int]) -> Iterator[Trial]:
@@ -94,7 +95,7 @@ def _exchanged(evidence: Evidence, calls: list[Call], one: int) -> Iterator[Tria
 
 
 def _enough(trial: Trial, evidence: Evidence) -> bool:
-    return removes(error(trial.made, trial.wanted), error(*evidence.outputs))
+    return removes(relative_error(trial.made, trial.wanted), relative_error(*evidence.outputs))
 
 
 def _differing(a: Call, b: Call) -> list[tuple[str, str]]:
@@ -133,7 +134,7 @@ def _said(evidence: Evidence, thing: tuple[str, str]) -> str:
     if where == "weights":
         if missing:
             return f"{name} is missing in {evidence.names[missing[0]]}"
-        return f"{name} differs by {error(values[0][name], values[1][name]):.2g} between {a} and {b}"
+        return f"{name} differs by {relative_error(values[0][name], values[1][name]):.2g} between {a} and {b}"
     told = [str(values[side].get(name, "not given")) for side in (0, 1)]
     return f"{name} is {told[0]} in {a} and {told[1]} in {b}"
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ...distance import relative_error
 from ...traces.reading import Call, Run, Trace
 from ...traces.writing import safe
 from ..matching.calls import CallPair
 from ..matching.graph import Node
 from ..matching.layers import Matching, match_nodes
 from ..models import Difference
-from ..row import Row, relative_to
+from ..row import Row
 from ..rungs.forward import outputs_of
 from ..rungs.sides import CallRow
 from ..tolerances import bound
@@ -229,11 +230,11 @@ def _moments(difference: Difference, rows: list[Row], runs: tuple[Run, Run]) -> 
         made = [run.array(f"moments/1/{kind}", one) for run, one in zip(runs, names, strict=True)]
         if any(one is None for one in made):
             continue
-        after = relative_to(made[1] * (1 - betas[0]) / (1 - betas[1]), made[0])
+        after = relative_error(made[1] * (1 - betas[0]) / (1 - betas[1]), made[0])
         x, y = difference.names
         text = f"{name} is {betas[0]:g} in {x} and {betas[1]:g} in {y}: with {x}'s value the moments agree"
         removed = after <= bound("diagnosis removes it")
-        return [Explained(row.name, text, relative_to(made[1], made[0]), after, removed)] if removed else []
+        return [Explained(row.name, text, relative_error(made[1], made[0]), after, removed)] if removed else []
     return []
 
 

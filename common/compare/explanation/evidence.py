@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...alignment.closed_forms import evaluate
-from ..tolerances import bound, relative_error
+from ...distance import relative_error
+from ..tolerances import bound
 
 MOST = 3  # explanations that only reduce a divergence: more are noise
 
@@ -85,13 +86,8 @@ def reduces(left: float, before: float) -> bool:
 
 def reproduces(made: np.ndarray | None, output: np.ndarray, before: float) -> bool:
     """Whether a recomputed call makes what the call made: without that, a change of it would show nothing."""
-    left = error(made, output)
+    left = relative_error(made, output)
     return left <= bound("diagnosis reproduces it") and reduces(left, before)
-
-
-def error(a: np.ndarray | None, wanted: np.ndarray) -> float:
-    """‖a − wanted‖ / ‖wanted‖; infinite where there is none or the shape is another."""
-    return float("inf") if a is None or np.shape(a) != np.shape(wanted) else relative_error(a, wanted)
 
 
 def first_that_removes(families: Iterable[Iterable[Trial]], outputs, noun: str = "outputs") -> list[Explanation]:
@@ -122,6 +118,6 @@ def fewest(things: Sequence, enough: Callable[[list], bool]) -> list:
 
 def _tested(trial: Trial, outputs: tuple[np.ndarray, np.ndarray], noun: str) -> Explanation:
     other = outputs[1] if trial.wanted is outputs[0] else outputs[0]
-    before, after = error(other, trial.wanted), error(trial.made, trial.wanted)
+    before, after = relative_error(other, trial.wanted), relative_error(trial.made, trial.wanted)
     end = f"the {noun} agree" if removes(after, before) else f"the error falls from {before:.2g} to {after:.2g}"
     return Explanation(f"{trial.said}: {trial.applied} {end}", before, after)

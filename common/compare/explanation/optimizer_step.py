@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .evidence import Explanation, Trial, error, fewest, first_that_removes, removes, reproduces
+from ...distance import relative_error
+from .evidence import Explanation, Trial, fewest, first_that_removes, removes, reproduces
 
 Names = tuple[str, str]
 ALIASES = {"learning_rate": "lr", "epsilon": "eps", "rho": "alpha", "centred": "centered", "coeff": "weight_decay"}
@@ -108,7 +109,7 @@ def explain_step(
     """
     exact = [[np.asarray(one, np.float64) for one in pair] for pair in (weights_before, gradient, weights_after)]
     updates = tuple(exact[2][side] - exact[0][side] for side in (0, 1))
-    before = error(*updates)
+    before = relative_error(*updates)
     if before == 0 or not all(np.all(np.isfinite(one)) for one in updates):
         return []
     steps = [
@@ -140,7 +141,7 @@ def _settings_taken(names: Names, steps: list[Step], updates: tuple, one: int) -
         return Trial(" and ".join(said), f"with {names[1 - one]}'s {value}", made, updates[1 - one])
 
     def enough(chosen: list[str]) -> bool:
-        return removes(error(trial(chosen).made, updates[1 - one]), error(*updates))
+        return removes(relative_error(trial(chosen).made, updates[1 - one]), relative_error(*updates))
 
     single = [trial([name]) for name in differing]
     yield from single

@@ -10,8 +10,9 @@ from itertools import permutations
 import numpy as np
 
 from ...alignment.closed_forms import SELU, evaluate
+from ...distance import relative_error
 from .array_changes import ENOUGH
-from .evidence import Call, Evidence, Trial, error, removes
+from .evidence import Call, Evidence, Trial, removes
 
 Function = Callable[[np.ndarray], np.ndarray | None]
 Variants = Iterator[tuple[str, Call]]
@@ -209,14 +210,14 @@ def _other_activations(evidence: Evidence, calls: list[Call]) -> Iterator[Trial]
 def _computed(evidence: Evidence, calls: list[Call], side: int) -> list[tuple[str, Function]]:
     """What one side computes, by its output: ("", …) what it is called after, else other activations and slopes."""
     x, y = calls[side].inputs[0], evidence.outputs[side]
-    if removes(error(calls[side].output(), y)):
+    if removes(relative_error(calls[side].output(), y)):
         return [("", lambda other: replace(calls[side], inputs=[other]).output())]
     found: list[tuple[str, Function]] = []
     for kind, settings in POINTWISE:
         told = "".join(f" ({name} {value})" for name, value in settings.items())
         found.append((f"computes {kind}{told}", partial(_pointwise, kind, settings)))
     found += _slopes(np.asarray(x, np.float64), y)
-    return [(words, function) for words, function in found if removes(error(function(x), y))]
+    return [(words, function) for words, function in found if removes(relative_error(function(x), y))]
 
 
 def _pointwise(kind: str, settings: dict, x: np.ndarray) -> np.ndarray | None:

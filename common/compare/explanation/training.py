@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...distance import relative_error
 from .array_changes import array_changes
-from .evidence import Explanation, Trial, error, first_that_removes, removes
+from .evidence import Explanation, Trial, first_that_removes, removes
 from .initial_weights import explain_initial
 from .optimizer_step import explain_step
 
@@ -62,7 +63,7 @@ def explain_statistics(
     """
     batch = tuple(np.asarray(one, np.float64) for one in batch)
     ends = tuple(_both(one) for one in after)
-    if removes(error(*ends)):
+    if removes(relative_error(*ends)):
         return []
     with np.errstate(all="ignore"):
         rules = [_followed(before[i], ends[i], batch[i], momentum[i], momentum[1 - i]) for i in (0, 1)]
@@ -88,7 +89,7 @@ def _followed(before: Arrays, new: np.ndarray, batch: np.ndarray, mine: float, o
     for share, words in shares:
         for unbiased in (False, True):
             rule = Rule(share, unbiased, words)
-            if removes(error(rule.updated(before, batch), new)):
+            if removes(relative_error(rule.updated(before, batch), new)):
                 return rule
     return None
 
@@ -101,7 +102,7 @@ def explain_gradient(
     Args:
         what: the name of the array, which may as well be the output of a model.
     """
-    if error(*gradients) == 0:
+    if relative_error(*gradients) == 0:
         return []
     return first_that_removes([_gradient_trials(names, gradients, what)], gradients, f"{what}s")
 
@@ -125,7 +126,7 @@ def explain_exchanged(names: tuple[str, str], weights: tuple[Arrays, Arrays]) ->
         weights: each side's, by canonical name, in the canonical layout.
     """
     a, b = weights
-    shared = [name for name in a if name in b and not removes(error(a[name], b[name]))]
+    shared = [name for name in a if name in b and not removes(relative_error(a[name], b[name]))]
     found: list[Explanation] = []
     for cycle in _cycles(a, b, shared):
         moves = ", ".join(f"{one} of {names[0]} is {two} of {names[1]}" for one, two in cycle.items())
@@ -148,7 +149,7 @@ def _joined(arrays: list[np.ndarray]) -> np.ndarray:
 
 def _cycles(a: Arrays, b: Arrays, names: list[str]) -> Iterator[dict[str, str]]:
     """Rings of names, each of which holds on one side what the next one holds on the other."""
-    holds = {one: next((two for two in names if removes(error(a[one], b[two]))), None) for one in names}
+    holds = {one: next((two for two in names if removes(relative_error(a[one], b[two]))), None) for one in names}
     told: set[str] = set()
     for start in names:
         ring: dict[str, str] = {}

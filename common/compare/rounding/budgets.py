@@ -12,25 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import BadInput
+from ...distance import ROUNDOFF, root_mean_square, unit_roundoff
 from ...spec import Activation, Optimizer, Recipe
 from ..witness.walk import Arrays, activation_name, outputs, walk
 from .arithmetic import SAFETY, Following
 from .numbers import Precision, Rounded, given
 from .objective import objective_terms
-
-ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "tf32": 2.0**-11, "float16": 2.0**-11, "bfloat16": 2.0**-8}
-
-
-def unit_roundoff(dtype: str) -> float:
-    """The largest relative error of one rounding to nearest: 2^−p for p binary digits.
-
-    Raises:
-        BadInput: a dtype other than float64, float32, tf32, float16, bfloat16.
-    """
-    if dtype not in ROUNDOFF:
-        raise BadInput(f"there is no rounding rule for {dtype!r}; give one of {', '.join(ROUNDOFF)}")
-    return ROUNDOFF[dtype]
 
 
 def precision(dtype: str) -> Precision:
@@ -43,25 +30,6 @@ def precision(dtype: str) -> Precision:
     if dtype in ("float64", "float32"):
         return Precision(0.0, u, u)
     return Precision(u, single, single) if dtype == "tf32" else Precision(0.0, single, u, given=u)
-
-
-def ulps(measured: np.ndarray, exact64: np.ndarray, dtype: str = "float32") -> float:
-    """Root mean square of the error, in units of the dtype's last place at the root mean square of the exact values.
-
-    0 for equal arrays; inf for an error where every exact value is 0, NaN if a value is not finite.
-    """
-    error, size = root_mean_square(np.asarray(measured, np.float64) - exact64), root_mean_square(exact64)
-    if error == 0:
-        return 0.0
-    if not np.isfinite(error) or not np.isfinite(size):
-        return float("nan")
-    return float(error / (2 * unit_roundoff(dtype) * 2.0 ** np.floor(np.log2(size)))) if size else float("inf")
-
-
-def root_mean_square(values: np.ndarray) -> float:
-    """√mean(values²); 0 for an empty array."""
-    values = np.asarray(values, np.float64)
-    return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
 
 
 @dataclass(frozen=True)

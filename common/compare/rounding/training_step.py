@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
+from ...arrays import part
+from ...distance import root_mean_square, unit_roundoff
 from ...spec import Optimizer
-from ...traces.exchange import part
-from ..row import root_mean_square
 from ..tolerances import bound
 from . import budgets
 from .derived import Reference
@@ -109,7 +109,7 @@ class StepScale:
         """The smallest update that float64 can tell from the rounding of the stored weight, within the bound."""
         if name not in self.weights:
             return 0.0
-        lost = budgets.SAFETY * budgets.unit_roundoff("float64") * root_mean_square(self.weights[name])
+        lost = budgets.SAFETY * unit_roundoff("float64") * root_mean_square(self.weights[name])
         return lost / bound("float64 ten steps")
 
     def update_bound(self, name: str) -> float | None:
@@ -130,5 +130,5 @@ def _powers(one: Optimizer, step: int) -> float:
     Paddle does: after t steps β^t is off by up to 2t roundings, and the bias correction divides by 1 − β^t, which for
     β2 = 0.999 is small.
     """
-    lost = 2 * step * budgets.unit_roundoff("float32")
+    lost = 2 * step * unit_roundoff("float32")
     return sum(share * lost * beta**step / (1 - beta**step) for beta, share in ((one.beta1, 1.0), (one.beta2, 0.5)))

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...traces.exchange import backward_order, cut_first, parameter_owners, part
-from ...weights.optimizer_state import Arrays
+from ...arrays import Arrays, part
+from ...traces.exchange import backward_order, cut_first, parameter_owners
 from ..rounding.derived import Reference
 from ..row import WITNESS, Row, arrays_row
 from ..tolerances import bound

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...weights.optimizer_state import Arrays
+from ...arrays import Arrays
+from ...distance import relative_error
 from ..rounding import budgets
 from ..rounding.derived import Reference
 from ..rounding.training_step import StepScale
-from ..row import WITNESS, Row, arrays_row, relative_to
+from ..row import WITNESS, Row, arrays_row
 from ..tolerances import bound
 from ..witness import exact as witness
 from .recipe_rungs import Evidence, activation_rows, names_of, parts
@@ -148,7 +149,7 @@ def training(evidence: Evidence, reference: Reference) -> list[Row]:
     rows = []
     for epoch in range(len(tables[0])):
         for place, name in enumerate(("loss", "reconstruction", "kl")):
-            apart = relative_to(tables[1][epoch, place], tables[0][epoch, place])
+            apart = relative_error(tables[1][epoch, place], tables[0][epoch, place])
             judged = name == "loss" and epoch + 1 == len(tables[0])
             rows.append(
                 Row(f"{name}, epoch {epoch}", error32=dict.fromkeys(sides, apart), bound32=limit if judged else None)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...distance import Apart, apart
+from ...distance import ROUNDOFF, Apart, apart
 from ...traces.reading import Run
-from ..rounding.budgets import ROUNDOFF
 from ..row import Row
 from ..tolerances import bound
 
@@ -142,7 +140,7 @@ class Sides:
         errors = {side: one.relative(scale) for side, one in found.items()}
         if scale == size or any(not error <= row.bound32 for error in errors.values()):
             row.error32 = errors  # the relative error of a true zero says nothing, unless it is too large
-            row.ulp = {side: _ulps(one) for side, one in found.items() if one.size}
+            row.ulp = {side: one.ulps() for side, one in found.items() if one.size}
 
     def _lost(self, runs: Mapping[str, Run], section: str, name: str) -> Apart | None:
         """An array's lower precision against its exact one; None where either is missing or has another shape."""
@@ -176,13 +174,6 @@ class Sides:
             return 0.0
         told = (self.main[0].note("optimiser") or {}) | (self.main[1].note("optimiser") or {})
         return ROUNDOFF["float32"] / max(1 - float(told.get(moment[0], moment[1])), ROUNDOFF["float32"])
-
-
-def _ulps(one: Apart) -> float:
-    """An error in units of float32's last place at the size of the exact values."""
-    if one.error == 0 or not math.isfinite(one.error):
-        return one.error
-    return one.error / (2 * ROUNDOFF["float32"] * 2.0 ** math.floor(math.log2(one.size)))
 
 
 def _unlike(names: tuple[str, str], a, b) -> str:

@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from ...alignment.constants import rounded_momentum
+from ...distance import relative_error
 from ..matching.calls import CallPair
-from ..row import root_mean_square
 from ..tolerances import bound
 from .sides import CallRow, Sides
 
@@ -40,7 +40,7 @@ def statistics_row(
     share = count / (count - 1)
     factor = share if sides.names[0] == "paddle" else 1 / share
     turned = kept + (a - kept) * factor
-    error = root_mean_square(turned - b) / max(root_mean_square(b), np.finfo(np.float64).tiny)
+    error = relative_error(turned, b, np.finfo(np.float64).tiny)
     if error <= max(bound("float64 ten steps"), row.bound64 or 0.0):
         row.error64 = error
         row.remark = f"each by its framework's rule: Paddle's biased, PyTorch's unbiased variance of {count} values"
