@@ -6,26 +6,23 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from dualport.backends import recording, recording_noise, recording_values
-from dualport.backends.paddle import stepping as paddle_stepping
-from dualport.backends.torch import stepping as torch_stepping
-from dualport.common.alignment import (
-    closed_forms,
-    compare_runs,
-    constants,
-    diagnosis_step,
-    diagnosis_variants,
-    graph,
-    kinds,
-    operations,
-    optimizers,
-    settings,
-    weight_views,
-)
+from dualport.backends.models import arguments as recording_values
+from dualport.backends.models import randomness as recording
+from dualport.backends.models import rounding_noise as recording_noise
+from dualport.backends.paddle import optimizers as paddle_stepping
+from dualport.backends.torch import optimizers as torch_stepping
+from dualport.common.alignment import closed_forms, constants, kinds, operations, settings
+from dualport.common.compare.explanation import evidence
+from dualport.common.compare.explanation import optimizer_step as diagnosis_step
+from dualport.common.compare.explanation import other_rules as diagnosis_variants
+from dualport.common.compare.matching import graph
+from dualport.common.compare.rungs import sides
 from dualport.common.dictionary import formula, index
 from dualport.common.dictionary import settings as new_settings
 from dualport.common.dictionary.operations import activation, attention, resizing
 from dualport.common.dictionary.training import optimizers as new_optimizers
+from dualport.common.traces import optimizer as optimizers
+from dualport.common.weights import rules as weight_views
 
 KINDS = {kind.name for kind in kinds.LAYERS} | set(operations._ALIASES)
 LATER = set(
@@ -57,7 +54,7 @@ def test_sets() -> None:
     old = {
         "MOVES": operations.MOVES, "RANDOM": operations.RANDOM, "CONSTANT_INSIDE": constants.CONSTANT_INSIDE,
         "ROUNDED_EPS": constants.ROUNDED_EPS, "AVERAGES": constants.AVERAGES, "RECURRENT": kinds.RECURRENT,
-        "SIGN_KINKS": compare_runs.KINKED, "LARGEST_KINKS": compare_runs.POOLS, "ORDERED": graph.ORDERED,
+        "SIGN_KINKS": sides.KINKED, "LARGEST_KINKS": sides.POOLS, "ORDERED": graph.ORDERED,
         "EXACT": recording_noise.EXACT, "ACTIVATIONS": diagnosis_variants.ACTIVATIONS, "DROPOUT": recording.DROPOUT,
     }  # fmt: skip
     for name, kept in old.items():
@@ -140,7 +137,7 @@ def test_factors_and_places() -> None:
 def test_optimizers() -> None:
     assert new_optimizers.DEFAULTS == optimizers.DEFAULTS
     assert new_optimizers.BELOW_ONE == optimizers.BELOW_ONE
-    assert index.MOMENT_SHARE == compare_runs.MOMENT_SHARE
+    assert index.MOMENT_SHARE == sides.MOMENT_SHARE
     assert index.MOMENTS["torch"].items() >= torch_stepping.MOMENTS.items()
     assert index.MOMENTS["paddle"].items() >= paddle_stepping.MOMENTS.items()
     random = np.random.default_rng(1)
@@ -181,7 +178,7 @@ def test_variants_are_the_same() -> None:
         ("concat", [x, x + 1], {"axis": 1}, {}), ("embedding", [np.arange(3)], {"padding_idx": 1}, {"weight": square}),
     ]  # fmt: skip
     for kind, inputs, told, weights in cases:
-        before = list(diagnosis_variants.variants(diagnosis_variants.Call(kind, inputs, told, weights, True)))
+        before = list(diagnosis_variants.variants(evidence.Call(kind, inputs, told, weights, True)))
         rules = index.BY_KIND[kind].other_rules
         after = list(rules(formula.Call(index.BY_KIND[kind], inputs, told, weights, True))) if rules else []
         assert [words for words, _ in after] == [words for words, _ in before][: len(after)], kind

@@ -17,6 +17,7 @@ from .linear import BIASED, UNIFORM
 CHANNELS = tuple(argument(name, decides=False) for name in ("in_channels", "out_channels", "kernel_size"))
 WINDOW = {name: setting(name, default) for name, default in
           (("stride", 1), ("padding", 0), ("dilation", 1), ("groups", 1), ("padding_mode", "zeros"))}  # fmt: skip
+GROUPS = Contrast("fan of the first weights, with groups", "channels of a group", "all channels: a smaller deviation")
 SAME = Contrast("padding 'same'", "no stride; dilation kept", "TensorFlow's rule for strides; dilation becomes 1")
 
 
@@ -92,7 +93,7 @@ def convolution(n: int) -> Entry:
         f"conv{n}d", f"nn.Conv{n}d F.conv{n}d conv{n}d", f"nn.Conv{n}D F.conv{n}d conv{n}d",
         (*CHANNELS, *_window("stride", "padding", "dilation", "groups"), BIASED, WINDOW["padding_mode"]),
         AFFINE, tensor_prefix=f"conv{n}d", initial=UNIFORM | {"weight": ("fan_in_uniform", "kaiming_normal")},
-        formula=partial(conv, n), operands=("weight", "bias"), other_rules=_other_convolutions, differs=(SAME,),
+        formula=partial(conv, n), operands=("weight", "bias"), other_rules=_other_convolutions, differs=(SAME, GROUPS),
         proof=(proved_layer(image, in_channels=4, out_channels=6, kernel_size=3, **rest),
                proved_layer(image, in_channels=4, out_channels=3, kernel_size=2, padding=1, padding_mode="reflect",
                             bias=False, dilation=2),
