@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..common.traces.optimizer import Optimiser
-from ..common.weights.optimizer_state import Arrays, OptimizerState
+from ..common.arrays import Arrays
+from ..common.traces.optimizer import OptimizerSettings
+from ..common.weights.optimizer_state import OptimizerState
 
 Tensor = Any  # of the framework
 Model = Any  # a `torch.nn.Module` or a `paddle.nn.Layer`
@@ -156,7 +157,7 @@ class Weights(Protocol):
 class Optimizers(Protocol):
     """The framework's optimizers, with every number said. `parameters`: name → the live parameter."""
 
-    def make(self, wanted: Optimiser | Callable, parameters: Sequence[Tensor]) -> Optimizer:
+    def make(self, wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> Optimizer:
         """The framework's own; or what a user's function makes of the parameters."""
 
     def described(self, optimizer: Optimizer) -> dict[str, Any]:

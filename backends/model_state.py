@@ -11,56 +11,56 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..common.alignment.settings import layer_record
+from ..common.arrays import Arrays
 from ..common.errors import BadInput
-from ..common.weights.optimizer_state import Arrays
 from ..common.weights.rules import COUNTER, View, joined, to_canonical, to_own, weight_views
 from .contract import Framework, Model, Tensor
 
 Views = Mapping[str, View]
 
 
-def structure(framework: Framework, model: Model) -> list[dict]:
+def structure(backend: Framework, model: Model) -> list[dict]:
     """What the model is made of, layer by layer, as data; see `weight_views`."""
-    persistent, records = set(framework.weights.tensors(model)), []
-    for path, module in framework.calls.named_modules(model):
+    persistent, records = set(backend.weights.tensors(model)), []
+    for path, module in backend.calls.named_modules(model):
         weights = {
             name: {
                 "shape": list(tensor.shape),
-                "trained": name in module._parameters and framework.tensors.has_gradient(tensor),
+                "trained": name in module._parameters and backend.tensors.has_gradient(tensor),
                 "identity": id(tensor),
             }
             for name, tensor in [*module._parameters.items(), *module._buffers.items()]
             if tensor is not None and joined(path, name) in persistent
         }
-        records.append(layer_record(framework.calls.NAME, framework.calls.LIBRARY, path, module, weights))
+        records.append(layer_record(backend.calls.NAME, backend.calls.LIBRARY, path, module, weights))
     return records
 
 
-def views_of(framework: Framework, model: Model) -> dict[str, View]:
+def views_of(backend: Framework, model: Model) -> dict[str, View]:
     """Canonical name → which part of which tensor it is."""
-    return weight_views(framework.calls.NAME, structure(framework, model))
+    return weight_views(backend.calls.NAME, structure(backend, model))
 
 
-def stored_arrays(framework: Framework, model: Model, views: Views, copy: bool = True) -> Arrays:
+def stored_arrays(backend: Framework, model: Model, views: Views, copy: bool = True) -> Arrays:
     """The tensors that the views are of, by state-dict name; without a copy, good until the model changes."""
-    read = framework.tensors.to_array if copy else framework.tensors.to_numpy
+    read = backend.tensors.to_array if copy else backend.tensors.to_numpy
     wanted = {view.own for view in views.values()}
-    return {name: read(tensor) for name, tensor in framework.weights.tensors(model).items() if name in wanted}
+    return {name: read(tensor) for name, tensor in backend.weights.tensors(model).items() if name in wanted}
 
 
-def weight_arrays(framework: Framework, model: Model, views: Views) -> Arrays:
+def weight_arrays(backend: Framework, model: Model, views: Views) -> Arrays:
     """Parameters, buffers and batch counters of a recipe's model by canonical name, copied."""
-    arrays = to_canonical(views, stored_arrays(framework, model, views))
-    return arrays | {name: np.array(layer.batches) for name, layer in _counting(framework, model).items()}
+    arrays = to_canonical(views, stored_arrays(backend, model, views))
+    return arrays | {name: np.array(layer.batches) for name, layer in _counting(backend, model).items()}
 
 
-def load_arrays(framework: Framework, model: Model, views: Views, arrays: Mapping[str, np.ndarray]) -> None:
+def load_arrays(backend: Framework, model: Model, views: Views, arrays: Mapping[str, np.ndarray]) -> None:
     """Copy canonical arrays into a recipe's model.
 
     Raises:
         BadInput: missing, unexpected or misshapen names; all are listed and nothing is loaded.
     """
-    counters = _counting(framework, model)
+    counters = _counting(backend, model)
     shapes = {name: view.shape for name, view in views.items()} | dict.fromkeys(counters, ())
     wrong = [f"{name} missing" for name in shapes if name not in arrays]
     wrong += [f"{name} unexpected" for name in arrays if name not in shapes]
@@ -71,30 +71,30 @@ def load_arrays(framework: Framework, model: Model, views: Views, arrays: Mappin
     ]
     if wrong:
         raise BadInput(f"the weights do not fit the model: {'; '.join(wrong)}")
-    stored = stored_arrays(framework, model, views)
+    stored = stored_arrays(backend, model, views)
     to_own(views, {name: arrays[name] for name in views}, stored)
-    framework.weights.assign(model, stored)
+    backend.weights.assign(model, stored)
     for name, layer in counters.items():
         layer.batches = int(arrays[name])
 
 
-def _counting(framework: Framework, model: Model) -> dict[str, Model]:
+def _counting(backend: Framework, model: Model) -> dict[str, Model]:
     """Canonical name of a batch counter → the layer that counts, where the state dict has no place for it: Paddle's."""
-    layers = framework.calls.named_modules(model)
+    layers = backend.calls.named_modules(model)
     return {joined(path, COUNTER): layer for path, layer in layers if hasattr(layer, "batches")}
 
 
-def trained_tensors(framework: Framework, model: Model, views: Views) -> dict[str, Tensor]:
+def trained_tensors(backend: Framework, model: Model, views: Views) -> dict[str, Tensor]:
     """The live parameters of a recipe's model that are trained, by canonical name."""
-    live = framework.weights.tensors(model)
+    live = backend.weights.tensors(model)
     return {name: live[view.own] for name, view in views.items() if view.trained}
 
 
-def gradients(framework: Framework, model: Model) -> Arrays:
+def gradients(backend: Framework, model: Model) -> Arrays:
     """The gradients that arrived, by state-dict name; not copied where the framework need not."""
-    live = framework.weights.tensors(model)
+    live = backend.weights.tensors(model)
     return {
-        name: framework.tensors.to_numpy(tensor.grad)
+        name: backend.tensors.to_numpy(tensor.grad)
         for name, tensor in live.items()
         if getattr(tensor, "grad", None) is not None
     }

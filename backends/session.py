@@ -11,7 +11,7 @@ import numpy as np
 from ..common.arrays import Arrays
 from ..common.runs.epoch_plan import EpochPlan
 from ..common.spec import Optimizer, Recipe
-from ..common.traces.optimizer import Optimiser
+from ..common.traces.optimizer import OptimizerSettings
 from ..common.weights.optimizer_state import OptimizerState
 from . import load_backend
 from .contract import Framework, Probe, Tensor, Tensors
@@ -61,21 +61,21 @@ class Session:
     name: str  # of the framework
 
     def __init__(self, recipe: Recipe, weights: Arrays, device: str = "auto", dtype: str = "float32") -> None:
-        self.framework: Framework = load_backend(self.name)
-        self.framework.device.make_repeatable()
-        self.recipe, self.device, self.dtype = recipe, self.framework.device.choose_device(device), dtype
+        self.backend: Framework = load_backend(self.name)
+        self.backend.device.make_repeatable()
+        self.recipe, self.device, self.dtype = recipe, self.backend.device.choose_device(device), dtype
         if dtype == "tf32":
-            self.framework.device.allow_tf32(self.device)
+            self.backend.device.allow_tf32(self.device)
         self._float = "float32" if dtype == "tf32" else dtype
-        self.model = self.framework.Model(recipe.model)
-        self.framework.weights.to_dtype(self.model, self._float)
-        self.framework.weights.to_device(self.model, self.device)
+        self.model = self.backend.Model(recipe.model)
+        self.backend.weights.to_dtype(self.model, self._float)
+        self.backend.weights.to_device(self.model, self.device)
         self._prepare_layers()
-        self.views = views_of(self.framework, self.model)
+        self.views = views_of(self.backend, self.model)
         self.load_weights(weights)
-        trained, wanted = trained_tensors(self.framework, self.model, self.views), recipe.training.optimizers
-        self._groups = {one.name: {name: trained[name] for name in recipe.optimizer_parameters(one)} for one in wanted}
-        self.optimizers = {one.name: self._make_optimizer(one) for one in wanted}
+        trained, wanted = trained_tensors(self.backend, self.model, self.views), recipe.training.optimizers
+        self._groups = {each.name: {n: trained[n] for n in recipe.optimizer_parameters(each)} for each in wanted}
+        self.optimizers = {each.name: self._make_optimizer(each) for each in wanted}
 
     def _prepare_layers(self) -> None:
         """What one framework alone needs of its layers, before they get their weights."""
@@ -83,11 +83,13 @@ class Session:
     def _make_optimizer(self, wanted: Optimizer) -> Any:
         numbers = {"lr": wanted.learning_rate, "beta1": wanted.beta1, "beta2": wanted.beta2, "eps": wanted.epsilon,
                    "weight_decay": wanted.weight_decay}  # fmt: skip
-        return self.framework.optimizers.make(Optimiser("adam", numbers), list(self._groups[wanted.name].values()))
+        return self.backend.optimizers.make(
+            OptimizerSettings("adam", numbers), list(self._groups[wanted.name].values())
+        )
 
     def weights(self) -> Arrays:
         """Parameters and buffers as canonical arrays, copied."""
-        return weight_arrays(self.framework, self.model, self.views)
+        return weight_arrays(self.backend, self.model, self.views)
 
     def load_weights(self, weights: Arrays) -> None:
         """Replace every parameter and buffer.
@@ -95,14 +97,14 @@ class Session:
         Raises:
             BadInput: missing, unexpected or misshapen names; all are listed and nothing is loaded.
         """
-        load_arrays(self.framework, self.model, self.views, weights)
+        load_arrays(self.backend, self.model, self.views, weights)
 
     def optimizer_states(self) -> dict[str, OptimizerState]:
         """State of each optimizer by its name, in the canonical layout."""
         return {name: self._state(optimizer, self._groups[name]) for name, optimizer in self.optimizers.items()}
 
     def _state(self, optimizer: Any, group: dict[str, Tensor]) -> OptimizerState:
-        optimizers = self.framework.optimizers
+        optimizers = self.backend.optimizers
         numbers, moments = optimizers.described(optimizer), optimizers.moments(optimizer, group)
         first, second = (self._turned(moments.get(moment, {})) for moment in ("first", "second"))
         steps = optimizers.steps_taken(optimizer, group)
@@ -112,7 +114,7 @@ class Session:
         """Continue from these moments and steps."""
         for name, state in states.items():
             turned = replace(state, first=self._turned(state.first), second=self._turned(state.second))
-            self.framework.optimizers.load_state(self.optimizers[name], self._groups[name], turned)
+            self.backend.optimizers.load_state(self.optimizers[name], self._groups[name], turned)
 
     def _turned(self, arrays: Arrays) -> Arrays:
         """Copies, from the layout of the parameters to the canonical one or back: at most a transposition."""
@@ -120,35 +122,35 @@ class Session:
 
     def to_device(self, array: np.ndarray) -> Tensor:
         """A tensor of `array` on the session's device; floats become the session's dtype."""
-        return self.framework.tensors.tensor(array, self._float, self.device)
+        return self.backend.tensors.tensor(array, self._float, self.device)
 
     def to_numpy(self, tensor: Tensor) -> np.ndarray:
         """A copy of the tensor's values; of bfloat16, which NumPy lacks, as float32."""
-        return self.framework.tensors.to_array(tensor)
+        return self.backend.tensors.to_array(tensor)
 
     def train_step(self, image: Tensor, label: Tensor, noise: Tensor, masks: dict[str, Tensor] | None) -> Tensor:
         """One forward, backward and optimizer step. Returns `[3]`: loss, and the batch's summed terms."""
         terms = self._terms(image, label, noise, masks)
         self._backward(terms[0])
         if self.recipe.training.clip_norm is not None:
-            self.framework.optimizers.clip_gradients(list(self.model.parameters()), self.recipe.training.clip_norm)
+            self.backend.optimizers.clip_gradients(list(self.model.parameters()), self.recipe.training.clip_norm)
         for optimizer in self.optimizers.values():
             optimizer.step()
-        return self.framework.tensors.stack([term.detach() for term in terms])
+        return self.backend.tensors.stack([term.detach() for term in terms])
 
     def _terms(self, image, label, noise, masks, observe: Observer = unseen) -> tuple[Tensor, Tensor, Tensor]:
         set_training(self.model, True)
         decoded, heads = self.model(image, label, noise, masks, observe)
-        error = self.framework.reconstruction_error
+        error = self.backend.reconstruction_error
         return objective_terms(self.recipe.objective, self.recipe.model.latent, error, decoded, image, heads)
 
     def _backward(self, loss: Tensor) -> None:
-        self.framework.weights.clear_gradients(self.model)
+        self.backend.weights.clear_gradients(self.model)
         loss.backward()
 
     def probe(self, image: Tensor, label: Tensor, noise: Tensor, masks: dict[str, Tensor] | None) -> Probe:
         """One forward and backward pass in training mode, watched. No parameter changes; running statistics do."""
-        watch = Watch(self.framework.tensors)
+        watch = Watch(self.backend.tensors)
         terms = self._terms(image, label, noise, masks, watch)
         self._backward(terms[0])
         objective = {name: self.to_numpy(term) for name, term in zip(TERMS, terms, strict=True)}
@@ -158,25 +160,25 @@ class Session:
     def _gradient(self, parameter: Tensor) -> np.ndarray:
         if parameter.grad is None:
             return np.zeros(tuple(parameter.shape))
-        return self.framework.tensors.to_numpy(parameter.grad)
+        return self.backend.tensors.to_numpy(parameter.grad)
 
     def inspect(self, image: Tensor, label: Tensor, noise: Tensor, masks: dict | None = None, training=False) -> Arrays:
         """Every activation of one forward pass, by name; in evaluation mode, or as in a training step."""
         set_training(self.model, training)
-        watch = Watch(self.framework.tensors)
-        with self.framework.tensors.without_gradients():
+        watch = Watch(self.backend.tensors)
+        with self.backend.tensors.without_gradients():
             self.model(image, label, noise, masks, watch)
         return watch.activations()
 
     def infer(self, part: str, inputs: Tensor, label: Tensor) -> tuple[Tensor, ...]:
         """Outputs of one network without gradients, in evaluation mode."""
         set_training(self.model, False)
-        with self.framework.tensors.without_gradients():
+        with self.backend.tensors.without_gradients():
             return self.model.run(part, inputs, label)
 
     def _stacked(self, rows: list[Tensor]) -> np.ndarray:
         """Several `[3]` results as one `[k, 3]` float64 array: the only wait for the device while training."""
-        return self.to_numpy(self.framework.tensors.stack(rows)).astype(np.float64)
+        return self.to_numpy(self.backend.tensors.stack(rows)).astype(np.float64)
 
     def stepped(self) -> dict[str, list[str]]:
         """For each optimizer, by name, the parameters that it steps."""
@@ -214,11 +216,11 @@ class Session:
     def _batch(self, order: Any, noise: Any, plan: EpochPlan, step: int) -> tuple[Any, Any, Any, dict[str, Any] | None]:
         start, stop = plan.bounds(step)
         rows = order[start:stop]
-        label = None if self._labels is None else self.framework.tensors.gather(self._labels, rows)
+        label = None if self._labels is None else self.backend.tensors.gather(self._labels, rows)
         masks = {name: self.to_device(mask) for name, mask in plan.masks(step).items()} or None
         if self._images is None:
             return self.to_device(self._rows_of(plan.order[start:stop])), label, noise[start:stop], masks
-        return self.framework.tensors.gather(self._images, rows), label, noise[start:stop], masks
+        return self.backend.tensors.gather(self._images, rows), label, noise[start:stop], masks
 
     @property
     def report_every(self) -> int:

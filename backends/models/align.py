@@ -13,18 +13,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...common.compare.explanation.divergence import explain_difference, mapping_by_graph
 from ...common.compare.models import Difference, diff, graph_of
 from ...common.compare.same_inputs import OwnErrors, follow_plan, mark_own
 from ...common.errors import BadInput, choose
-from ...common.traces.inputs import Input, parse_inputs
-from ...common.traces.optimizer import Optimiser, parse_optimizer
+from ...common.traces.inputs import as_inputs
+from ...common.traces.optimizer import OptimizerSettings, parse_optimizer
+from ...common.traces.plan import MODES, PRECISIONS, Plan
 from ...common.traces.reading import open_trace
 from .. import load_backend
 from ..processes import Meeting, run_all
-from .model import MODES, PRECISIONS, Plan, UserModel
+from .model import UserModel
 from .start_weights import load_file, match_with, sketch, write_sketch
 from .trace import run_pass, write_trace
 
@@ -203,7 +202,7 @@ def align(
         BadInput: the inputs do not fit, or layers cannot be matched; the message lists them.
         EnvironmentFailed: a framework is missing.
     """
-    made = parse_optimizer(optimizer) if isinstance(optimizer, str) else Optimiser()
+    made = parse_optimizer(optimizer) if isinstance(optimizer, str) else OptimizerSettings()
     both = dict(zip(("paddle", "torch"), optimizer, strict=True)) if isinstance(optimizer, (tuple, list)) else {}
     losses = dict(zip(("paddle", "torch"), loss, strict=True)) if isinstance(loss, (tuple, list)) else {}
     plan = Plan(as_inputs(inputs), seed, tuple(dtypes), tuple(modes), steps, made, device=device)
@@ -213,21 +212,3 @@ def align(
         for name in models:
             back.enter_context(load_backend(name).device.make_repeatable())
         return align_pair(pair, isolate=False)
-
-
-def as_inputs(inputs: Any) -> list[Input]:
-    """Inputs from whatever holds them: text, arrays, tensors of either framework, lists and dicts of these."""
-    if isinstance(inputs, str):
-        return parse_inputs([inputs])
-    if isinstance(inputs, Mapping):
-        return [_held(name, value) for name, value in inputs.items()]
-    many = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    return [one for value in many for one in (parse_inputs([value]) if isinstance(value, str) else [_held("", value)])]
-
-
-def _held(name: str, value: Any) -> Input:
-    if isinstance(value, Input):
-        return value
-    value = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
-    kind = "float" if value.dtype.kind == "f" else value.dtype.name
-    return Input(name, tuple(value.shape), kind, values=value)

@@ -15,6 +15,7 @@ from ...common.compare.matching.layers import Matching, match_nodes
 from ...common.distance import relative_error
 from ...common.errors import BadInput, choose
 from ...common.traces.inputs import Input
+from ...common.traces.plan import Plan
 from ...common.weights import read, write
 from ...common.weights.model_conversion import (
     Layout,
@@ -27,7 +28,7 @@ from ...common.weights.model_conversion import (
 )
 from ...common.weights.recipe_conversion import FRAMEWORK_OF, Conversion, framework_of
 from ..model_state import stored_arrays
-from .model import Plan, UserModel
+from .model import UserModel
 from .nested_tensors import tensors_in
 from .start_weights import sketch
 

@@ -32,13 +32,13 @@ def load_object(reference: str, what: str = "model") -> Any:
         raise BadInput(f"{reference}: name the {what} as file.py:Name or package.module:Name")
     with telling(f"{where} cannot be imported"):
         module = _from_file(where) if where.endswith(".py") else _from_package(where)
-    found: Any = module
+    named: Any = module
     for part in name.split("."):
-        if not hasattr(found, part):
-            there = [one for one in vars(module) if not one.startswith("_") and callable(getattr(module, one))]
+        if not hasattr(named, part):
+            there = [key for key, value in vars(module).items() if not key.startswith("_") and callable(value)]
             raise BadInput(f"{where}: has no {name!r}; it has {', '.join(there[:20]) or 'nothing to call'}")
-        found = getattr(found, part)
-    return found
+        named = getattr(named, part)
+    return named
 
 
 def _from_file(path: str):
@@ -100,8 +100,7 @@ def parse_arguments(text: str) -> dict[str, Any]:
         return {}
     try:
         if text.startswith("{"):
-            found = json.loads(text)
-            return {str(name): value for name, value in found.items()}
+            return {str(name): value for name, value in json.loads(text).items()}
         pairs = [word.partition("=") for word in text.split(",")]
         if not all(equal for _, equal, _ in pairs):
             raise ValueError("a word has no = in it")
@@ -147,7 +146,7 @@ def telling(what: str) -> Iterator[None]:
 
 def line_of(error: BaseException) -> str:
     """`model.py:12: ` for the last line of the user's own code that the error went through."""
-    lines = [one for one in traceback.extract_tb(error.__traceback__) if not is_library(one.filename)]
+    lines = [line for line in traceback.extract_tb(error.__traceback__) if not is_library(line.filename)]
     return f"{Path(lines[-1].filename).name}:{lines[-1].lineno}: " if lines else ""
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ...common.random_streams import stream
-from ...common.traces.inputs import Input
-from ...common.traces.optimizer import Optimiser
+from ...common.traces.plan import Plan
 from ...common.weights.rules import View, to_canonical, to_own, weight_views
 from .. import load_backend
 from ..contract import Framework
@@ -21,29 +19,7 @@ from .load import load_object, make_model, telling
 from .nested_tensors import tensors_in
 from .record import Recording
 
-PRECISIONS = ("float64", "float32")
-MODES = ("train", "eval")
 KEPT = {"training", "dropout", "_dtype"}  # attributes of modules that a pass sets
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is done with a model. `loss` is the user's function of the outputs; by default a fixed random projection.
-
-    In the first of `modes` there is a backward pass and `steps` steps of the optimizer; in the second one a forward
-    pass alone. `lean`: of large arrays, lower precisions leave only how far they are from the first one.
-    """
-
-    inputs: Sequence[Input]
-    seed: int = 1
-    dtypes: tuple[str, ...] = PRECISIONS
-    modes: tuple[str, ...] = MODES
-    steps: int = 0
-    optimizer: Optimiser | str | Callable = field(default_factory=Optimiser)
-    loss: str | Callable | None = None
-    device: str = "cpu"
-    rounding: bool = True
-    lean: bool = False
 
 
 class UserModel:
@@ -106,7 +82,7 @@ class UserModel:
 
     def _inner_dropout(self) -> list:
         """Recurrent and attention layers that drop inside, where no mask can be given to both frameworks."""
-        inner = {one["path"] for one in self.modules if one["settings"].get("dropout")}
+        inner = {about["path"] for about in self.modules if about["settings"].get("dropout")}
         return [module for path, module in self.backend.calls.named_modules(self.model) if path in inner]
 
     def prepare(self, dtype: str, mode: str) -> None:
@@ -189,6 +165,6 @@ class UserModel:
         wanted = self.plan.optimizer
         if isinstance(wanted, str):
             wanted = load_object(wanted, "optimiser")
-        parameters = [one for one in self.model.parameters() if self.backend.tensors.has_gradient(one)]
+        parameters = list(filter(self.backend.tensors.has_gradient, self.model.parameters()))
         with telling("the optimiser cannot be made"):
             return self.backend.optimizers.make(wanted, parameters)

@@ -48,7 +48,7 @@ class Recording:
             become, so that each call has the inputs of another model's pass; what it made before goes to the writer.
     """
 
-    framework: Framework
+    backend: Framework
     model: Any
     modules: list[dict]
     writer: Any = None
@@ -62,8 +62,8 @@ class Recording:
     def __post_init__(self) -> None:
         self._stack: list[Open] = []
         self._muted = 0
-        self._calls, self._tensors = self.framework.calls, self.framework.tensors
-        self._rounds = self.framework.rounds_constants
+        self._calls, self._tensors = self.backend.calls, self.backend.tensors
+        self._rounds = self.backend.rounds_constants
         self._randomness = Randomness(self._tensors, self.seed, self.step)
         self._turns: dict[str, int] = {}
         self._key = object()  # tags of an earlier recording mean nothing to this one
@@ -72,7 +72,7 @@ class Recording:
     @contextlib.contextmanager
     def watching(self) -> Iterator[Recording]:
         """Within, calls of the model and of functions are seen. The model is afterwards as it was."""
-        for name, tensor in self.framework.weights.tensors(self.model).items():
+        for name, tensor in self.backend.weights.tensors(self.model).items():
             self._tag(tensor, f"weight {name}")
         wrapped = []
         try:

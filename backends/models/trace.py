@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from ...common.distance import ROUNDOFF
-from ...common.errors import BadInput
 from ...common.traces.inputs import describe
 from ...common.traces.reading import FORMAT, VERSION
 from ...common.traces.writing import Compared, Measured, Stored
@@ -130,16 +129,3 @@ def head_of(model: UserModel) -> dict:
         "device": model.device,
         "left_out": [about["path"] for about in model.modules if about["settings"].get("dropout")],
     }  # fmt: skip
-
-
-def check_dtypes(dtypes: Sequence[str]) -> tuple[str, ...]:
-    """Each precision once, float64 first.
-
-    Raises:
-        BadInput: an unknown one.
-    """
-    known = ("float64", "float32", "float16", "bfloat16")
-    for dtype in dtypes:
-        if dtype not in known:
-            raise BadInput(f"there is no precision {dtype!r}: choose one of {', '.join(known)}")
-    return tuple(dtype for dtype in known if dtype in dtypes)

@@ -52,8 +52,8 @@ def allow_tf32(device: str) -> None:
 
 def refusal(error: RuntimeError, dtype: str) -> str | None:
     # Paddle puts a C++ traceback around what it has to say.
-    found = re.search(r"kernel with key \((\w+),.*of kernel `(\w+)` is not registered", str(error))
-    return f"Paddle has no {found[2]} in {dtype} on {found[1]}" if found else None
+    match = re.search(r"kernel with key \((\w+),.*of kernel `(\w+)` is not registered", str(error))
+    return f"Paddle has no {match[2]} in {dtype} on {match[1]}" if match else None
 
 
 def version() -> str:

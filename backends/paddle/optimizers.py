@@ -10,9 +10,10 @@ import paddle
 from paddle import Tensor
 from paddle import optimizer as optim
 
-from ...common.traces.optimizer import Optimiser
+from ...common.arrays import Arrays
+from ...common.traces.optimizer import OptimizerSettings
 from ...common.weights.adam_steps import beta_power, steps_of
-from ...common.weights.optimizer_state import Arrays, OptimizerState
+from ...common.weights.optimizer_state import OptimizerState
 from .calls import quiet
 from .tensors import to_numpy
 
@@ -21,13 +22,14 @@ MOMENTS = {
 }  # fmt: skip
 
 
-def make(wanted: Optimiser | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:
-    return _made(wanted, parameters) if isinstance(wanted, Optimiser) else wanted(parameters)
+def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:
+    return _made(wanted, parameters) if isinstance(wanted, OptimizerSettings) else wanted(parameters)
 
 
-def _made(wanted: Optimiser, parameters: Sequence[Tensor]) -> optim.Optimizer:
+def _made(wanted: OptimizerSettings, parameters: Sequence[Tensor]) -> optim.Optimizer:
     number = wanted.settings
-    decay = number["weight_decay"] if wanted.kind == "adamw" else number["weight_decay"] or None
+    decay = number["weight_decay"]
+    decay = decay if wanted.kind == "adamw" else decay or None  # a decay of 0 would be computed and added all the same
     common = {"learning_rate": number["lr"], "weight_decay": decay, "parameters": parameters}
     if wanted.kind in ("adam", "adamw"):
         kind = optim.Adam if wanted.kind == "adam" else optim.AdamW
@@ -41,6 +43,7 @@ def _made(wanted: Optimiser, parameters: Sequence[Tensor]) -> optim.Optimizer:
 
 
 def described(optimizer: optim.Optimizer) -> dict[str, Any]:
+    # Paddle keeps the numbers as attributes, a decay inside an object; PyTorch has all in its groups.
     names = {"_beta1": "beta1", "_beta2": "beta2", "_epsilon": "eps", "_momentum": "momentum", "_rho": "alpha",
              "_centered": "centered", "_use_nesterov": "nesterov"}  # fmt: skip
     kept = {name: getattr(optimizer, attribute, None) for attribute, name in names.items()}

@@ -12,7 +12,7 @@ from ...common.errors import BadInput
 
 
 def tensors(model: nn.Layer) -> dict[str, Tensor]:
-    return model.state_dict()
+    return model.state_dict()  # the live ones always
 
 
 def assign(model: nn.Layer, arrays: Mapping[str, np.ndarray]) -> None:
@@ -49,4 +49,4 @@ def _move(model: nn.Layer, **where) -> None:
 
 def clear_gradients(model: nn.Layer) -> None:
     for parameter in model.parameters():
-        parameter.clear_gradient(set_to_zero=False)
+        parameter.clear_gradient(set_to_zero=False)  # Paddle's default leaves zeros, which an optimizer takes

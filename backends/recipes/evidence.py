@@ -82,12 +82,12 @@ class Climber:
     @cached_property
     def probes(self) -> dict:
         """The first batch, forward and backward, in each dtype."""
-        found = {}
+        shown = {}
         for dtype, session in self.fresh.items():
             before = session.weights()
-            found[dtype] = session.probe(*session.batch(*next(self.path())))
+            shown[dtype] = session.probe(*session.batch(*next(self.path())))
             session.load_weights(before)  # a training pass moves the running statistics
-        return found
+        return shown
 
     @cached_property
     def meeting(self) -> Meeting:
@@ -100,19 +100,19 @@ class Climber:
     def structure(self) -> Arrays:
         session = self.fresh["float64"]
         shapes = {name: np.array(array.shape, np.int64) for name, array in session.weights().items()}
-        stepped = {f"{name}/{one}": np.ones(1) for name, group in session.stepped().items() for one in group}
+        stepped = {f"{name}/{each}": np.ones(1) for name, group in session.stepped().items() for each in group}
         return under("shape", shapes) | under("stepped", stepped)
 
     def data(self) -> Arrays:
         session, recipe = self.fresh["float64"], self.side.recipe
         plan = plan_epoch(recipe, self.climb.seed, 0, len(self.dataset))
-        found = {"steps in an epoch": np.array(plan.steps), "images in an epoch": np.array(len(plan.order))}
+        shown = {"steps in an epoch": np.array(plan.steps), "images in an epoch": np.array(len(plan.order))}
         for step in sorted({*range(min(self.climb.steps, plan.steps)), plan.steps - 1}):
             image, label, noise, masks = session.batch(plan, step)
             batch = {"image": image, "label": label, "noise": noise} | (masks or {})
             arrays = {name: session.to_numpy(tensor) for name, tensor in batch.items() if tensor is not None}
-            found |= {f"{name}, step {step}": array for name, array in arrays.items()}
-        return found
+            shown |= {f"{name}, step {step}": array for name, array in arrays.items()}
+        return shown
 
     def initialisation(self) -> Arrays:
         return self._both(lambda session: session.weights())
@@ -121,12 +121,12 @@ class Climber:
         return self._probed("activations")
 
     def objective(self) -> Arrays:
-        found = self._probed("objective")
+        shown = self._probed("objective")
         plan, _ = next(self.path())
         for dtype, probe in self.probes.items():
             terms = [[float(value) for value in probe.objective.values()]]
-            found[f"{dtype}/printed"] = np.array(epoch_means(self.side.recipe, terms, plan).get("printed", np.nan))
-        return found
+            shown[f"{dtype}/printed"] = np.array(epoch_means(self.side.recipe, terms, plan).get("printed", np.nan))
+        return shown
 
     def gradients(self) -> Arrays:
         return self._probed("gradients", "gradient/") | self._probed("flow", "flow/")
@@ -170,15 +170,15 @@ class Climber:
         return {key: a for dtype, session in self.fresh.items() for key, a in under(dtype, of(session)).items()}
 
     def one_step(self) -> Arrays:
-        found = dict(self.trajectory.until(1))
+        shown = dict(self.trajectory.until(1))
         if self.climb.steps == 1:
             self.leave_state()
-        return found
+        return shown
 
     def steps(self) -> Arrays:
-        found = self.trajectory.until(self.climb.steps)
+        shown = self.trajectory.until(self.climb.steps)
         self.leave_state()
-        return found | self.trajectory.growth()
+        return shown | self.trajectory.growth()
 
     def leave_state(self) -> None:
         """Leave the state after all steps for the other side."""
@@ -197,25 +197,25 @@ class Climber:
 
     def statistics(self) -> Arrays:
         """Running statistics after the first and the last step; then evaluation, of one state on both sides."""
-        found = self.trajectory.statistics()
+        shown = self.trajectory.statistics()
         state = narrowed(self.left_state(min(NAMES))).weights
         for dtype, session in self.fresh.items():
             session.load_weights(state)
             image, label, noise, _ = session.batch(*next(self.path()))
-            found |= under(f"{dtype}/evaluation", session.inspect(image, label, noise))
+            shown |= under(f"{dtype}/evaluation", session.inspect(image, label, noise))
             session.load_weights(self.initial)
-        return found | under("weights", state) | under("final", self.trajectory.final)
+        return shown | under("weights", state) | under("final", self.trajectory.final)
 
     def resume(self) -> Arrays:
         """A few more steps: without a break, from the own checkpoint, and from the checkpoint of the other side."""
         path = [next(self.trajectory.path) for _ in range(CARRIED_ON)]
-        found: Arrays = {}
+        shown: Arrays = {}
         for backend in NAMES:
             source = "own" if backend == self.side.backend else "other"
             session = self.session("float64")
             restore(session, self.left_state(backend))
-            found |= under(source, carry_on(session, path))
-        return found | under("unbroken", carry_on(self.trajectory.exact, path))
+            shown |= under(source, carry_on(session, path))
+        return shown | under("unbroken", carry_on(self.trajectory.exact, path))
 
     def training(self) -> Arrays:
         """Means of each epoch in float32: `[epochs, 3]`, as loss, reconstruction and KL."""

@@ -55,10 +55,10 @@ def outputs_of(job: Job, runs: list[str], tell: Tell) -> list[list[np.ndarray]]:
     images = dataset.scaled(*recipe.data.value_range)
     # The same latents for both: decoding one's own means would mix the encoder's rounding into the decoder's.
     z = normal(job.seed, "exchange", shape=(len(images), recipe.model.latent.size))
-    found = []
+    outputs = []
     for run in runs:
         checkpoint, _ = load_newest(RunFolder(run).checkpoints)
         session = load_backend(job.backend).Session(recipe, checkpoint.weights, job.device)
         heads = session.encode(images, hot)
-        found.append([*heads, session.decode(z, hot)])
-    return found
+        outputs.append([*heads, session.decode(z, hot)])
+    return outputs

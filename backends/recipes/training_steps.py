@@ -28,7 +28,7 @@ class Trajectory:
             for name in self.recipe.optimizer_parameters(one)
         }
         self.taken = 0
-        self.found: Arrays = {}
+        self.shown: Arrays = {}
         self.first_statistics: Arrays = {}
         self.apart: list[list[float]] = []
 
@@ -36,7 +36,7 @@ class Trajectory:
         """Weights, moments and losses after each of the first `steps` steps; and what float32 loses in each."""
         while self.taken < steps:
             self._step(*next(self.path))
-        return self.found
+        return self.shown
 
     @property
     def final(self) -> Arrays:
@@ -55,14 +55,14 @@ class Trajectory:
         terms = take_step(self.exact, plan, step)
         after = capture(self.exact, Position())
         here = f"{self.taken:04d}"
-        self.found[f"float64/terms/{here}"] = terms
-        self.found |= under(f"float64/moments/{here}", after.moments)
-        self.found |= under(f"float64/weights/{here}", {name: after.weights[name] for name in self.rates})
+        self.shown[f"float64/terms/{here}"] = terms
+        self.shown |= under(f"float64/moments/{here}", after.moments)
+        self.shown |= under(f"float64/weights/{here}", {name: after.weights[name] for name in self.rates})
         settings = {
             name: np.array([one[key] for key in ("step", "learning_rate", "beta1", "beta2")])
             for name, one in after.optimizers.items()
         }
-        self.found |= under(f"float64/settings/{here}", settings)
+        self.shown |= under(f"float64/settings/{here}", settings)
         self._in_single(before, plan, step, here)
         self._freely(plan, step, terms, after.weights)
         if not self.taken:
@@ -75,15 +75,15 @@ class Trajectory:
             restore(session, before)
             ends.append((take_step(session, plan, step), session.weights()))
         (terms, weights), (true_terms, true_weights) = ends
-        self.found[f"precision/loss/{here}"] = np.array(relative_error(terms[0], true_terms[0]))
+        self.shown[f"precision/loss/{here}"] = np.array(relative_error(terms[0], true_terms[0]))
         for name, rate in self.rates.items():
             error = apart(weights[name], true_weights[name]).error / rate
-            self.found[f"precision/update/{here}/{name}"] = np.array(error)
+            self.shown[f"precision/update/{here}/{name}"] = np.array(error)
 
     def _freely(self, plan, step: int, terms: np.ndarray, weights: Arrays) -> None:
         loss = relative_error(take_step(self.free, plan, step)[0], terms[0])
-        own = self.free.weights()
-        joined = [np.concatenate([arrays[name].ravel() for name in self.rates]) for arrays in (own, weights)]
+        free = self.free.weights()
+        joined = [np.concatenate([arrays[name].ravel() for name in self.rates]) for arrays in (free, weights)]
         self.apart.append([loss, relative_error(*joined)])
 
     def _statistics(self, weights: Arrays) -> Arrays:

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from ...common import recipes
+from ...common.arrays import Arrays
 from ...common.compare.agreement import Check, judged
 from ...common.distance import relative_error
 from ...common.random_streams import stream
 from ...common.spec import Network
 from ...common.weights import read
-from ...common.weights.optimizer_state import Arrays
 from ...common.weights.recipe_conversion import Conversion, framework_of
 from .. import load_backend
 from ..contract import Framework
@@ -55,14 +55,14 @@ def verify(
     return found
 
 
-def _outputs(framework: Framework, network: Network, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
+def _outputs(backend: Framework, network: Network, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:
     """What a network gives for inputs (and a label) with a state dict in the framework's own names and layout."""
-    module = framework.Net(network)
-    framework.weights.load_strictly(module, arrays)
+    module = backend.Net(network)
+    backend.weights.load_strictly(module, arrays)
     set_training(module, False)
-    with framework.tensors.without_gradients():
-        outputs = module(*(framework.tensors.tensor(array, "float32", "cpu") for array in inputs))
-    return [framework.tensors.to_array(output) for output in (outputs if network.heads else (outputs,))]
+    with backend.tensors.without_gradients():
+        outputs = module(*(backend.tensors.tensor(array, "float32", "cpu") for array in inputs))
+    return [backend.tensors.to_array(output) for output in (outputs if network.heads else (outputs,))]
 
 
 def _inputs(network) -> list[np.ndarray]:

@@ -9,21 +9,22 @@ import torch
 from torch import Tensor, nn, optim
 
 from ...common.alignment.constants import rounded
-from ...common.traces.optimizer import Optimiser
-from ...common.weights.optimizer_state import Arrays, OptimizerState
+from ...common.arrays import Arrays
+from ...common.traces.optimizer import OptimizerSettings
+from ...common.weights.optimizer_state import OptimizerState
 from .tensors import to_numpy
 
 MOMENTS = {"exp_avg": "first", "exp_avg_sq": "second", "momentum_buffer": "velocity", "square_avg": "square"}
 
 
-def make(wanted: Optimiser | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:
-    made = _made(wanted, parameters) if isinstance(wanted, Optimiser) else wanted(parameters)
+def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:
+    made = _made(wanted, parameters) if isinstance(wanted, OptimizerSettings) else wanted(parameters)
     if any(parameter.dtype == torch.float64 for parameter in parameters):
         _round_numbers(made)
     return made
 
 
-def _made(wanted: Optimiser, parameters: Sequence[Tensor]) -> optim.Optimizer:
+def _made(wanted: OptimizerSettings, parameters: Sequence[Tensor]) -> optim.Optimizer:
     number = wanted.settings
     common = {"lr": number["lr"], "weight_decay": number["weight_decay"]}
     if wanted.kind in ("adam", "adamw"):

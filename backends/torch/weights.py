@@ -12,7 +12,7 @@ from ...common.errors import BadInput
 
 
 def tensors(model: nn.Module) -> dict[str, Tensor]:
-    return model.state_dict(keep_vars=True)
+    return model.state_dict(keep_vars=True)  # else detached: without gradients, and no parameters
 
 
 def assign(model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:

@@ -7,8 +7,9 @@ without a name the arrays are the arguments in order. A `.npz` or `.npy` file gi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -126,3 +127,22 @@ def describe(inputs: Sequence[Input]) -> list[dict]:
         }
         for one in inputs
     ]
+
+
+def as_inputs(inputs: Any) -> list[Input]:
+    """Inputs from whatever holds them: text, arrays, tensors of either framework, lists and dicts of these."""
+    if isinstance(inputs, str):
+        return parse_inputs([inputs])
+    if isinstance(inputs, Mapping):
+        return [_held(name, value) for name, value in inputs.items()]
+    many = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    given = (parse_inputs([value]) if isinstance(value, str) else [_held("", value)] for value in many)
+    return [each for inputs in given for each in inputs]
+
+
+def _held(name: str, value: Any) -> Input:
+    if isinstance(value, Input):
+        return value
+    value = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+    kind = "float" if value.dtype.kind == "f" else value.dtype.name
+    return Input(name, tuple(value.shape), kind, values=value)

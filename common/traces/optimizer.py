@@ -22,7 +22,7 @@ BELOW_ONE = ("beta1", "beta2", "alpha", "momentum")
 
 
 @dataclass(frozen=True)
-class Optimiser:
+class OptimizerSettings:
     """One optimiser with all its numbers."""
 
     kind: str = "adam"
@@ -32,7 +32,7 @@ class Optimiser:
         return f"{self.kind}: " + ", ".join(f"{name}={value:g}" for name, value in self.settings.items())
 
 
-def parse_optimizer(text: str) -> Optimiser:
+def parse_optimizer(text: str) -> OptimizerSettings:
     """`adam:lr=1e-3,beta1=0.5` → the optimiser; what is not said is the default of the table.
 
     Raises:
@@ -51,4 +51,4 @@ def parse_optimizer(text: str) -> Optimiser:
             raise BadInput(f"--optimizer {text}: {value!r} is not a number; write {name}={known[name]:g}") from None
         if not (math.isfinite(settings[name]) and settings[name] >= 0) or (name in BELOW_ONE and settings[name] >= 1):
             raise BadInput(f"--optimizer {text}: {name} cannot be {value}; write {name}={known[name]:g}")
-    return Optimiser(kind.strip().lower(), settings)
+    return OptimizerSettings(kind.strip().lower(), settings)

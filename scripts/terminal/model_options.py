@@ -44,11 +44,10 @@ def plan_of(arguments: argparse.Namespace, loss=None, optimizer=None):
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread for each framework: they run side by side
 
-    from dualport.backends.models.model import MODES, PRECISIONS, Plan
-    from dualport.backends.models.trace import check_dtypes
     from dualport.common.errors import BadInput, choose
     from dualport.common.traces.inputs import parse_inputs
     from dualport.common.traces.optimizer import parse_optimizer
+    from dualport.common.traces.plan import MODES, PRECISIONS, Plan, check_dtypes
 
     mode = choose(arguments.mode, ("both", *MODES), "mode")
     if not 0 <= arguments.steps <= 1000:

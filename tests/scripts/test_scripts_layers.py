@@ -22,7 +22,7 @@ MOST_FILES = 15  # in one folder, beside its `__init__`: what a reader takes in 
 HOUSE_FLOORS = (
     ("common.errors", "common.arrays"),
     ("common.dictionary", "common.alignment"),
-    ("common.atomic", "common.random_streams", "common.distance", "common.spec"),
+    ("common.atomic", "common.operating_system", "common.random_streams", "common.distance", "common.spec"),
     ("common.recipes", "common.data"),
     ("common.weights", "common.drawing", "common.evaluation"),
     ("common.runs", "common.traces"),
@@ -40,6 +40,7 @@ COMPARE_FLOORS = (
 )
 BACKENDS_FLOORS = (
     ("__init__ contract network processes",),
+    ("model_state",),
     ("session", "models"),
     ("torch", "paddle", "recipes"),
 )
