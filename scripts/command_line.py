@@ -26,6 +26,7 @@ COMMANDS = {
     "align": ("align", "prove any Paddle model and any PyTorch model equal, or show where they part and why"),
     "trace": ("trace_model", "run any model of one framework and write all that it computes into one file"),
     "diff": ("diff", "hold two traces against each other; needs neither framework"),
+    "lookup": ("lookup", "what both frameworks call a layer, function or optimizer, and where they differ"),
     "convert": ("convert", "weights and optimiser state between the frameworks; needs neither of them"),
     "inspect": ("inspect_file", "say what a weight file holds, without running anything in it"),
 }
@@ -34,6 +35,7 @@ EXAMPLES = """examples:
   dualport reproduce                                   both frameworks, embedded digits, one report
   dualport train aistudio-vae --backend torch --data mnist --epochs 3 --out runs/A
   dualport figures runs/A
+  dualport lookup paddle.nn.Conv2DTranspose            one thing in both frameworks: signatures, weights, differences
   dualport COMMAND --help                              every option of a command, with examples
 
 exit codes: 0 done, 1 a comparison failed, 2 bad input, 3 the environment failed, 4 training diverged, 130 interrupted

@@ -23,12 +23,13 @@ from .operations import (
     reduction,
     resizing,
 )
-from .training import initializers, optimizers, schedules
+from .training import adaptive, initializers, optimizers, schedules
 
 FAMILIES = (activation, arithmetic, attention, convolution, linear, loss, normalization, pooling, random, rearranging,
             recurrent, reduction, resizing)  # fmt: skip
 OPERATIONS: tuple[Entry, ...] = tuple(entry for family in FAMILIES for entry in family.ENTRIES)
-OPTIMIZERS, SCHEDULES, INITIALIZERS = optimizers.ENTRIES, schedules.ENTRIES, initializers.ENTRIES
+OPTIMIZERS: tuple[Entry, ...] = (*optimizers.ENTRIES, *adaptive.ENTRIES)
+SCHEDULES, INITIALIZERS = schedules.ENTRIES, initializers.ENTRIES
 ENTRIES = (*OPERATIONS, *OPTIMIZERS, *SCHEDULES, *INITIALIZERS)
 BY_KIND: dict[str, Entry] = {entry.kind: entry for entry in OPERATIONS}
 BY_CLASS: dict[str, dict[str, Entry]] = {

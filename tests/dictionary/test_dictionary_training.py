@@ -88,7 +88,7 @@ def _rates(side: Side, base: float, steps: int) -> list[float]:
         told = side.keywords()
         rated = "learning_rate" in signature(side.call) and "learning_rate" not in told
         schedule = side.call(**({"learning_rate": base} if rated else {}), **told)
-        rate = schedule.get_lr
+        rate = schedule  # what it holds: `get_lr()` would compute the next one
     rates = []
     for _ in range(steps):
         rates.append(float(rate()))

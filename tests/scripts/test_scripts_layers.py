@@ -27,7 +27,7 @@ HOUSE_FLOORS = (
     ("common.weights", "common.drawing", "common.evaluation"),
     ("common.runs", "common.traces"),
     ("common.compare",),
-    ("common.report", "backends"),
+    ("common.report", "common.dictionary.facts common.dictionary.page", "backends"),
     ("scripts",),
     ("__init__ __main__",),
 )

@@ -92,7 +92,8 @@ def convolution(n: int) -> Entry:
     return entry(
         f"conv{n}d", f"nn.Conv{n}d F.conv{n}d conv{n}d", f"nn.Conv{n}D F.conv{n}d conv{n}d",
         (*CHANNELS, *_window("stride", "padding", "dilation", "groups"), BIASED, WINDOW["padding_mode"]),
-        AFFINE, tensor_prefix=f"conv{n}d", initial=UNIFORM | {"weight": ("fan_in_uniform", "kaiming_normal")},
+        AFFINE, paddle_order="in_channels out_channels kernel_size stride padding dilation groups padding_mode",
+        tensor_prefix=f"conv{n}d", initial=UNIFORM | {"weight": ("fan_in_uniform", "kaiming_normal")},
         formula=partial(conv, n), operands=("weight", "bias"), other_rules=_other_convolutions, differs=(SAME, GROUPS),
         proof=(proved_layer(image, in_channels=4, out_channels=6, kernel_size=3, **rest),
                proved_layer(image, in_channels=4, out_channels=3, kernel_size=2, padding=1, padding_mode="reflect",

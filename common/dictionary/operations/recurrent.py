@@ -10,12 +10,12 @@ BOTH_WAYS = Turned("'bidirect'", lambda value: value in (2, "bidirect", "bidirec
 WORD = Turned("the same word", lambda value: str(value).removeprefix("RNN_").lower(), lambda value: value)
 NONLINEARITY = setting("nonlinearity", "tanh", paddle="activation", kept="nonlinearity mode", turned=WORD)
 SIZES = (argument("input_size", decides=False), setting("hidden_size", kept="hidden_size"))
+LAYERS = setting("num_layers", 1, kept="num_layers")
 SETTINGS: tuple[Argument, ...] = (
-    *SIZES, setting("num_layers", 1, kept="num_layers"),
-    setting("bidirectional", False, paddle="direction", paddle_default="forward",
-            kept="bidirectional num_directions", turned=BOTH_WAYS),
     setting("batch_first", False, paddle="time_major", kept="batch_first time_major", turned=NOT),
     setting("dropout", 0.0, kept="dropout"),
+    setting("bidirectional", False, paddle="direction", paddle_default="forward",
+            kept="bidirectional num_directions", turned=BOTH_WAYS),
 )  # fmt: skip
 DIFFERS = (
     Contrast("axes by default", "[time, batch, …]", "[batch, time, …]"),
@@ -33,7 +33,9 @@ def _layer(kind: str, torch: str, paddle: str, *arguments: Argument, **more) -> 
     """A recurrent layer. Both frameworks have the same gates, in the same order, under the same names."""
     sizes = {"input_size": 3, "hidden_size": 4, "batch_first": True}
     return entry(
-        kind, f"nn.{torch}", f"nn.{paddle}", (*SETTINGS, *arguments), (NO_WEIGHT,), inner_layers=True, differs=DIFFERS,
+        kind, f"nn.{torch}", f"nn.{paddle}", (*SIZES, LAYERS, *arguments, *SETTINGS), (NO_WEIGHT,),
+        paddle_order="input_size hidden_size num_layers direction time_major dropout", inner_layers=True,
+        differs=DIFFERS,
         proof=(Proof((X,), sizes, layer=True, modes=("training",)),
                Proof((X,), sizes | {"num_layers": 2, "bidirectional": True}, layer=True, modes=("training",))),
         **more,

@@ -1,0 +1,155 @@
+"""An entry as plain data: what it is called, how it is called, its weights, its formula in words, its proof."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from ..compare.tolerances import bound
+from . import index
+from .entry import REQUIRED, Argument, Entry, Weight
+from .proof import Proof
+from .search import FAMILY_OF, FRAMEWORKS
+
+FLAGS = {
+    "moves": "only moves or copies values",
+    "exact": "rounds nothing",
+    "ordered": "the order of its inputs matters",
+}
+
+
+def facts(entry: Entry) -> dict[str, Any]:
+    """Everything that is known of an entry, as plain data for JSON."""
+    return {
+        "kind": entry.kind,
+        "family": FAMILY_OF[id(entry)],
+        **{one: _names(entry, one) for one in FRAMEWORKS},
+        "arguments": [_argument(one) for one in entry.arguments],
+        "weights": [_weight(entry, one) for one in entry.weights],
+        "formula": _formula(entry),
+        "differs": [{"what": one.what, "torch": one.torch, "paddle": one.paddle, "why": one.why,
+                     "measured_on": one.measured_on} for one in entry.differs],
+        "float32_in_paddle": dict(entry.float32),
+        "kink": entry.kink,
+        "draws": entry.draws,
+        "inner_layers": entry.inner_layers,
+        **{flag: getattr(entry, flag) for flag in FLAGS},
+        "proof": [_proof(entry, one) for one in entry.proof],
+        "source": entry.source,
+    }  # fmt: skip
+
+
+def _names(entry: Entry, framework: str) -> dict[str, Any]:
+    names = entry.names(framework)
+    taken = [one for one in entry.arguments if getattr(one, framework)]
+    if framework == "paddle" and entry.paddle_order:
+        taken.sort(key=lambda one: _place(one, entry.paddle_order))
+    return {"classes": list(names.classes), "functions": list(names.functions), "methods": list(names.methods),
+            "arguments": [with_default(one, framework) for one in taken]}  # fmt: skip
+
+
+def _place(argument: Argument, order: tuple[str, ...]) -> int:
+    names = (argument.name, *argument.paddle)
+    return next((place for place, name in enumerate(order) if name in names), len(order))
+
+
+def with_default(argument: Argument, framework: str) -> str:
+    """`eps=1e-05`, as a framework calls it; the name alone where it must be given."""
+    name = getattr(argument, framework)[0]
+    default = argument.default_torch if framework == "torch" else argument.default_paddle
+    return name if default == REQUIRED else f"{name}={shown(default)}"
+
+
+def shown(value: Any) -> str:
+    return f"{value:.9g}" if isinstance(value, float) else getattr(value, "__name__", None) or repr(value)
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON can hold."""
+    if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and isfinite(value)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return shown(value)
+
+
+def _argument(argument: Argument) -> dict[str, Any]:
+    sides = {
+        "torch": (argument.torch, argument.default_torch, argument.attributes[0]),
+        "paddle": (argument.paddle, argument.default_paddle, argument.attributes[1]),
+    }
+    return {
+        "name": argument.name,
+        **{framework: {"names": list(names), "required": default == REQUIRED,
+                       "default": None if default == REQUIRED else _plain(default), "attribute": attribute}
+           for framework, (names, default, attribute) in sides.items()},
+        "paddle_takes": argument.turned.words if argument.turned else "the same value",
+        "decides_the_output": argument.decides,
+    }  # fmt: skip
+
+
+def _weight(entry: Entry, weight: Weight) -> dict[str, Any]:
+    return {"name": weight.name, "torch": weight.torch, "paddle": weight.paddle, "transposed": weight.transposed,
+            "part": list(weight.part) if weight.part else None, "trained": weight.trained,
+            "initial": dict(zip(FRAMEWORKS, entry.initial.get(weight.name, ("", "")), strict=True))}  # fmt: skip
+
+
+def _proof(entry: Entry, proof: Proof) -> dict[str, Any]:
+    """What a proof calls, and how closely its results agree."""
+    layer = proof.layer or entry not in index.OPERATIONS
+    called = {}
+    for place, framework in enumerate(FRAMEWORKS):
+        names = entry.names(framework)
+        methods = tuple(f"Tensor.{one}" for one in names.methods)
+        order = (*names.classes, *names.functions) if layer else (*names.functions, *methods)
+        called[framework] = proof.names[place] or next(iter(order), "")
+    within = {"values": bound("sampled means, in standard errors" if proof.distribution else proof.bound)}
+    if entry in index.OPERATIONS and proof.gradients:
+        within["gradients"] = bound(proof.gradient_bound)
+    if entry.formula is not None and proof.formula:
+        within["formula"] = within["values"]
+    modes = ["training"] if proof.distribution else list(proof.modes)
+    return {
+        "called": called, "layer": proof.layer, "modes": modes if proof.layer else [],
+        "inputs": [{"shape": list(one.shape), "kind": one.kind, "name": one.name} for one in proof.inputs],
+        "arguments": {name: _plain(value) for name, value in proof.arguments.items()},
+        "dtype": "float64", "within": within, "unit": "standard errors" if proof.distribution else "relative error",
+    }  # fmt: skip
+
+
+def _formula(entry: Entry) -> str | None:
+    """The formula as its one expression, or in the words of its docstring, or where it is; None if there is none."""
+    formula = entry.formula
+    while isinstance(formula, functools.partial):
+        formula = formula.func if not _library(formula.args) else next(filter(callable, formula.args))
+    if formula is None:
+        return None
+    if not inspect.isfunction(formula):
+        return f"numpy.{formula.__name__}"
+    if formula.__doc__:
+        return formula.__doc__.strip().splitlines()[0]
+    file = inspect.getsourcefile(formula)
+    texts = {_expression(one) for one in _functions(file) if one.lineno == formula.__code__.co_firstlineno}
+    there = f"{formula.__name__} in common/dictionary/{Path(file).relative_to(Path(__file__).parent).as_posix()}"
+    return texts.pop() or there if len(texts) == 1 else there
+
+
+def _library(arguments: tuple) -> bool:
+    return any(type(one).__module__.startswith("numpy") for one in arguments)
+
+
+@functools.cache
+def _functions(file: str) -> list[ast.Lambda | ast.FunctionDef]:
+    tree = ast.parse(Path(file).read_text("utf-8"))
+    return [one for one in ast.walk(tree) if isinstance(one, (ast.Lambda, ast.FunctionDef))]
+
+
+def _expression(node: ast.Lambda | ast.FunctionDef) -> str:
+    """What a function returns, if it does nothing else; else nothing."""
+    if isinstance(node, ast.Lambda):
+        return ast.unparse(node.body)
+    return ast.unparse(node.body[0].value) if len(node.body) == 1 and isinstance(node.body[0], ast.Return) else ""

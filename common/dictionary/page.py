@@ -1,0 +1,203 @@
+"""An entry for people: as data for JSON, and as titled tables, from which a terminal and docs/dictionary.md are made.
+
+`python -m dualport.common.dictionary.page docs/dictionary.md` writes the page; `--check` says whether it is current.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..atomic import write_text
+from ..errors import BadInput
+from . import index
+from .entry import REQUIRED, Argument, Entry
+from .facts import FLAGS, facts, with_default
+from .search import FAMILIES, FRAMEWORKS
+from .training.distributions import DISTRIBUTIONS
+
+COMMAND = "python -m dualport.common.dictionary.page"
+KINKS = {"sign": "its gradient jumps where a value changes sign",
+         "largest": "its gradient jumps where another element becomes the largest"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled table of texts; with no names of columns, plain lines."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def sections(entry: Entry) -> Iterator[Section]:
+    """What is shown of an entry, in order; nothing of what there is nothing to say."""
+    known = facts(entry)
+    yield Section("names", ("", "torch", "paddle"), tuple(_name_rows(entry)))
+    if entry.arguments:
+        sides = [known[one]["arguments"] for one in FRAMEWORKS]
+        places = max(map(len, sides))
+        rows = zip(*([*side, *[""] * (places - len(side))] for side in sides), strict=True)
+        title = "arguments of class and function, in the order that each takes them"
+        yield Section(title, ("torch", "paddle"), tuple(rows))
+    for title, columns, rows in (
+        ("conventions", ("torch", "paddle", "Paddle's value"), _conventions(entry)),
+        ("weights", ("torch", "paddle", "in Paddle", "at first: torch", "paddle"), _weight_rows(known)),
+        ("what differs", ("what", "torch", "paddle", "why"), _contrast_rows(entry)),
+        (_formula_title(known), (), ((known["formula"],),) if known["formula"] else ()),
+        ("good to know", (), _behaviour(entry)),
+        ("proved in float64", ("torch and paddle, called", "given", "compared, largest error"), _proof_rows(known)),
+        ("read or measured", (), ((entry.source,),)),
+    ):
+        shown = tuple(rows)
+        if shown:
+            yield _without_empty_columns(Section(title, columns, shown))
+
+
+def _without_empty_columns(section: Section) -> Section:
+    kept = [place for place in range(len(section.columns)) if any(row[place].strip("-") for row in section.rows)]
+    picked = [tuple(row[place] for place in kept) for row in (section.columns, *section.rows)]
+    return Section(section.title, picked[0], tuple(picked[1:])) if section.columns else section
+
+
+def _formula_title(known: dict[str, Any]) -> str:
+    if known["family"] == "initializers" and known["draws"]:
+        return "mean, deviation, largest distance from the mean"
+    return "rate, from the base rate" if known["family"] == "schedules" else "formula"
+
+
+def _name_rows(entry: Entry) -> Iterator[tuple[str, str, str]]:
+    """Without names that begin with an underscore, unless there are no others."""
+    for title, field in (("class", "classes"), ("function", "functions"), ("tensor method", "methods")):
+        sides = [getattr(entry.names(one), field) for one in FRAMEWORKS]
+        public = [[one for one in side if not one.rpartition(".")[2].startswith("_")] for side in sides]
+        shown = public if any(public) else sides
+        if any(shown):
+            yield title, *(", ".join(map(_short, one)) or "-" for one in shown)
+
+
+def _short(path: str) -> str:
+    return path.replace("nn.functional.", "F.")
+
+
+def _conventions(entry: Entry) -> Iterator[tuple[str, str, str]]:
+    for one in entry.arguments:
+        if one.turned or one.torch != one.paddle:
+            alone = "no such argument" if one.torch else "in Paddle alone"
+            both = one.turned.words if one.turned else "the same"
+            value = both if one.torch and one.paddle else alone
+            yield ", ".join(one.torch) or "-", ", ".join(one.paddle) or "-", value
+
+
+def _weight_rows(known: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    if known["inner_layers"] and not any(one["trained"] for one in known["weights"]):
+        yield "each of its layers' weights", "the same name", "the same layout", "-", "-"
+    for one in known["weights"]:
+        layout = "its two axes exchanged" if one["transposed"] else "the same layout"
+        rows = f", rows {one['part'][0] + 1} of {one['part'][1]}" if one["part"] else ""
+        initial = (_distribution(one["initial"][framework]) for framework in FRAMEWORKS)
+        yield (
+            (one["torch"] or "-") + rows,
+            one["paddle"] or "-",
+            layout if one["torch"] and one["paddle"] else "-",
+            *initial,
+        )
+
+
+def _distribution(key: str) -> str:
+    return DISTRIBUTIONS[key].words if key else "-"
+
+
+def _contrast_rows(entry: Entry) -> Iterator[tuple[str, ...]]:
+    for one in entry.arguments:
+        if one.torch and one.paddle and _defaults_differ(one):
+            sides = (with_default(one, framework) for framework in FRAMEWORKS)
+            yield f"default of {one.name}", *sides, f"Paddle's is {one.turned.words}" if one.turned else ""
+    yield from ((one.what, one.torch, one.paddle, one.why) for one in entry.differs)
+
+
+def _defaults_differ(argument: Argument) -> bool:
+    ours, theirs = argument.default_torch, argument.default_paddle
+    return (argument.turned.to_torch(theirs) if argument.turned and theirs != REQUIRED else theirs) != ours
+
+
+def _behaviour(entry: Entry) -> Iterator[tuple[str]]:
+    if entry.kink:
+        yield (KINKS[entry.kink],)
+    if entry.float32:
+        kept = " and ".join(name if value is None else f"{name} ({value!r})" for name, value in entry.float32.items())
+        yield (f"Paddle keeps {kept} in float32, in float64 too: a correct port is 1e-11 to 1e-7 off there",)
+    if entry.draws:
+        yield ("draws random numbers: results of the two agree in distribution, not number by number",)
+    if entry.gradient_factor:
+        yield ("Paddle's gradient is larger by a factor that depends on the sizes",)
+    yield from ((words,) for flag, words in FLAGS.items() if getattr(entry, flag))
+
+
+def _proof_rows(known: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for one in known["proof"]:
+        called = " / ".join(dict.fromkeys(map(_short, one["called"].values())))
+        given = [f"{how['name']}{how['shape']}".replace(" ", "") for how in one["inputs"]]
+        given += [f"{name}={value}" for name, value in one["arguments"].items()]
+        unit = " standard errors" if one["unit"] == "standard errors" else ""
+        within = ", ".join(f"{what} {limit:g}{unit}" for what, limit in one["within"].items())
+        modes = f" ({' and '.join(one['modes'])})" if one["modes"] else ""
+        yield called, ", ".join(given), within + modes
+
+
+def markdown() -> str:
+    """The whole dictionary as a page."""
+    parts = [f"<!-- Generated by `{COMMAND} docs/dictionary.md`. Do not edit: change common/dictionary/. -->",
+             "# The dictionary", INTRODUCTION.format(count=len(index.ENTRIES))]  # fmt: skip
+    kinds = {name: ", ".join(one.kind for one in entries) for name, entries in FAMILIES.items() if entries}
+    parts.append("\n".join(f"- [{name}](#{name}): {there}" for name, there in kinds.items()))
+    for name in kinds:
+        parts.append(f"## {name}")
+        for entry in FAMILIES[name]:
+            parts.append(f"### {entry.kind}")
+            parts += [part for section in sections(entry) for part in _as_markdown(section)]
+    return "\n\n".join(parts) + "\n"
+
+
+INTRODUCTION = (
+    "What PyTorch and Paddle call the same thing, where they differ, and how closely that was proved: {count} "
+    "entries, each held in both frameworks against the other and its formula by `pytest -m dictionary`. "
+    "`dualport lookup NAME` shows one of them. Argument names are PyTorch's where the two differ; `…` is the inputs."
+)
+
+
+def _as_markdown(section: Section) -> Iterator[str]:
+    rows = [[_escaped(cell) for cell in row] for row in section.rows]
+    if not section.columns:
+        yield f"**{section.title}**: {'; '.join(row[0] for row in rows)}"
+        return
+    yield f"**{section.title}**"
+    lines = [section.columns, ["---"] * len(section.columns), *rows]
+    yield "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    for sign in "\\|*_<[":
+        text = text.replace(sign, f"\\{sign}")
+    return text
+
+
+def main(arguments: list[str], show: Callable[[str], None] = print) -> int:
+    """Write the page, or with `--check` say whether it is current (exit code 1 if not)."""
+    check, files = "--check" in arguments, [one for one in arguments if one != "--check"]
+    if len(files) != 1:
+        raise BadInput(f"one file is needed: {COMMAND} [--check] docs/dictionary.md")
+    file = Path(files[0])
+    if not check:
+        write_text(file, markdown())
+    elif not file.is_file() or file.read_text("utf-8") != markdown():
+        show(f"{file} is not what the dictionary says: run `{COMMAND} {file}`")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
