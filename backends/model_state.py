@@ -13,7 +13,7 @@ import numpy as np
 from ..common.alignment.settings import layer_record
 from ..common.arrays import Arrays
 from ..common.errors import BadInput
-from ..common.weights.rules import COUNTER, View, joined, to_canonical, to_own, weight_views
+from ..common.weights.rules import COUNTER, View, joined, to_canonical, to_framework, weight_views
 from .contract import Framework, Model, Tensor
 
 Views = Mapping[str, View]
@@ -44,7 +44,7 @@ def views_of(backend: Framework, model: Model) -> dict[str, View]:
 def stored_arrays(backend: Framework, model: Model, views: Views, copy: bool = True) -> Arrays:
     """The tensors that the views are of, by state-dict name; without a copy, good until the model changes."""
     read = backend.tensors.to_array if copy else backend.tensors.to_numpy
-    wanted = {view.own for view in views.values()}
+    wanted = {view.stored_name for view in views.values()}
     return {name: read(tensor) for name, tensor in backend.weights.tensors(model).items() if name in wanted}
 
 
@@ -72,7 +72,7 @@ def load_arrays(backend: Framework, model: Model, views: Views, arrays: Mapping[
     if wrong:
         raise BadInput(f"the weights do not fit the model: {'; '.join(wrong)}")
     stored = stored_arrays(backend, model, views)
-    to_own(views, {name: arrays[name] for name in views}, stored)
+    to_framework(views, {name: arrays[name] for name in views}, stored)
     backend.weights.assign(model, stored)
     for name, layer in counters.items():
         layer.batches = int(arrays[name])
@@ -87,7 +87,7 @@ def _counting(backend: Framework, model: Model) -> dict[str, Model]:
 def trained_tensors(backend: Framework, model: Model, views: Views) -> dict[str, Tensor]:
     """The live parameters of a recipe's model that are trained, by canonical name."""
     live = backend.weights.tensors(model)
-    return {name: live[view.own] for name, view in views.items() if view.trained}
+    return {name: live[view.stored_name] for name, view in views.items() if view.trained}
 
 
 def gradients(backend: Framework, model: Model) -> Arrays:

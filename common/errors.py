@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class DualportError(Exception):
     """Base of every error that is the user's to mend. The message says what, where, and what to do next."""
@@ -45,3 +47,14 @@ def choose(value: str, options, what: str) -> str:
     near = get_close_matches(value, options, 1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise BadInput(f"there is no {what} {value!r}{hint}: choose one of {', '.join(options)}")
+
+
+def listed(words: Sequence[str], most: int, between: str = ", ") -> str:
+    """The first words and how many more there are, so that a sentence ends."""
+    more = f" and {len(words) - most:,} more" if len(words) > most else ""
+    return between.join(words[:most]) + more
+
+
+def by_size(shape: Sequence[int]) -> str:
+    """A shape as people write it, 4×1×28×28."""
+    return "×".join(map(str, shape)) or "a single number"

@@ -68,8 +68,8 @@ def describe(weights) -> dict[str, Any]:
 
 def optimiser_steps(weights) -> list[int | None] | None:
     """The steps that the optimiser states in the file have taken, each count once; None in it stands for unknown."""
+    from dualport.common.weights.adam_steps import paddle_steps, torch_steps
     from dualport.common.weights.formats.checkpoint_tree import part_at, state_dicts
-    from dualport.common.weights.steps import paddle_steps, torch_steps
 
     found: set[int | None] = set()
     for key, optimiser in state_dicts(weights.tree).items():

@@ -17,6 +17,7 @@ from ...common.errors import BadInput, choose
 from ...common.traces.inputs import Input
 from ...common.traces.plan import Plan
 from ...common.weights import read, write
+from ...common.weights.files import FRAMEWORK_OF, framework_of
 from ...common.weights.model_conversion import (
     Layout,
     canonical_of,
@@ -26,7 +27,7 @@ from ...common.weights.model_conversion import (
     own_of,
     rows_of,
 )
-from ...common.weights.recipe_conversion import FRAMEWORK_OF, Conversion, framework_of
+from ...common.weights.recipe_conversion import Conversion
 from ..model_state import stored_arrays
 from .model import UserModel
 from .nested_tensors import tensors_in

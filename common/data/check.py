@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import BadInput
+from ..errors import BadInput, listed
 from .dataset import Dataset
 from .formats.hdf5 import checked_variable, open_mat, variables
 from .formats.hdf5_blocks import blocks
@@ -126,9 +126,8 @@ def _variables(source: str, part: str, data: Dataset) -> tuple[list[Variable], l
 
 
 def _not_read(names: list[str]) -> str:
-    shown = ", ".join(map(repr, names[:MOST_NAMED]))
-    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
-    return f"not read, being no png, jpg, jpeg, bmp or webp file in the folder itself: {shown}{more}"
+    shown = listed([repr(name) for name in names], MOST_NAMED)
+    return f"not read, being no png, jpg, jpeg, bmp or webp file in the folder itself: {shown}"
 
 
 def _stored(path: Path, problems: list[str]) -> list[Variable]:

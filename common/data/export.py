@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..atomic import atomic_path
-from ..errors import BadInput
+from ..errors import BadInput, by_size
 from .dataset import Dataset
 
 USERBLOCK = 512
@@ -60,7 +60,7 @@ def export_parts(
 
 def _require_digits(dataset: Dataset) -> None:
     if not len(dataset) or dataset.images.shape[1:] != (1, 28, 28):
-        size = "×".join(map(str, dataset.images.shape))
+        size = by_size(dataset.images.shape)
         raise BadInput(f"{dataset.source}: is {size}; the notebook's layout takes N×1×28×28 with N at least 1")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import NAMED
-from ..errors import BadInput
+from ..errors import BadInput, listed
 from ..spec import to_json
 
 PACKAGES = ("torch", "paddlepaddle", "paddlepaddle-gpu", "numpy", "h5py")
@@ -63,8 +63,7 @@ def agrees(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     free = ("spec.training.epochs", "data.source")
     wrong = [f"{key} was {was!r}, is {now!r}" for key, was, now in found if key not in free]
     if wrong:
-        more = f" and {len(wrong) - LONGEST} more" if len(wrong) > LONGEST else ""
-        raise BadInput(f"the run cannot go on with other settings: {'; '.join(wrong[:LONGEST])}{more}")
+        raise BadInput(f"the run cannot go on with other settings: {listed(wrong, LONGEST, '; ')}")
     stage = {key: old.get(key) for key in ("backend", "device", "versions")}
     return new | {"history": [*old.get("history", []), stage]}
 

@@ -25,7 +25,8 @@ from .formats.recognition import format_of
 from .formats.safetensors import FRAMEWORKS, read_safetensors, write_safetensors
 
 NAMES_KEY = "dualport.names"  # where a .safetensors file keeps Paddle's table of parameter names
-EXTENSIONS = (".pdparams", ".pdopt", ".pt", ".pth", ".safetensors")
+# Extension → whose layout `convert` writes there.
+FRAMEWORK_OF = {".pdparams": "paddle", ".pdopt": "paddle", ".pt": "torch", ".pth": "torch", ".safetensors": "torch"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,16 @@ class WeightFile:
     key: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     verified: bool = False
+
+
+def framework_of(file: WeightFile) -> str:
+    """Whose layout a file is in. Raises `BadInput` where neither its format nor its metadata says so."""
+    if file.framework is None:
+        raise BadInput(
+            f"{file.path}: does not say whose layout it is in; write it with metadata format=pt or format=paddle, or "
+            "give the .pt or .pdparams that it came from"
+        )
+    return file.framework
 
 
 def read(
@@ -225,7 +236,7 @@ def write(
         BadInput: an unknown extension, or content that the format cannot hold.
         EnvironmentFailed: the disk is full, or the folder cannot be written.
     """
-    extension = choose(Path(path).suffix.lower(), EXTENSIONS, "weight format with the extension")
+    extension = choose(Path(path).suffix.lower(), FRAMEWORK_OF, "weight format with the extension")
     try:
         with atomic_path(path) as temporary, temporary.open("wb", buffering=2**20) as file:
             _write(file, extension, arrays, names, metadata)

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from . import read
-from .recipe_conversion import framework_of
+from .files import framework_of
 from .recipe_match import canonical_arrays, find
 
 

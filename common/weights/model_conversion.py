@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..alignment.kinds import RECURRENT, layer_kind
-from ..errors import BadInput
+from ..errors import BadInput, listed
 from . import WeightFile
-from .recipe_conversion import Row, same_bits
+from .fit import LISTED, misfits
+from .recipe_conversion import ConvertedTensor, same_bits
 from .rules import COUNTER, PROJECTIONS, View, joined
-
-LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ def layout_of(
         for module in modules
         for name, weight in module["weights"].items()
     }
-    first = {view.identity: view.own for view in reversed(views.values())}
-    known = {view.own for view in views.values()}
+    first = {view.identity: view.stored_name for view in reversed(views.values())}
+    known = {view.stored_name for view in views.values()}
     copies = {name: first[identities[name]] for name in own if name not in known and identities.get(name) in first}
     return Layout(views, {name: tuple(shape) for name, shape in own.items() if name in known}, copies)
 
@@ -67,7 +66,7 @@ def other_layout(framework: str, modules: list[dict], views: dict[str, View]) ->
     for view in found.values():
         end = view.rows[1] if view.rows else 0
         shape = view.shape[::-1] if view.transposed else view.shape
-        shapes[view.own] = (max(end, shapes.get(view.own, (0,))[0]), *shape[1:]) if view.rows else shape
+        shapes[view.stored_name] = (max(end, shapes.get(view.stored_name, (0,))[0]), *shape[1:]) if view.rows else shape
     return Layout(found, shapes, {})
 
 
@@ -77,19 +76,19 @@ def _renamed(framework: str, kind, view: View) -> View:
     own, turned = view.leaf, False
     if names is not None:
         own, turned = (names[1], names[2]) if framework == "torch" else (names[0], False)
-    return replace(view, own=joined(view.owner, own), transposed=turned, rows=None)
+    return replace(view, stored_name=joined(view.owner, own), transposed=turned, rows=None)
 
 
 def _projection(framework: str, parent: str, last: str, view: View, views: Mapping[str, View]) -> View:
     """Query, key and value: three linear layers in Paddle; packed in PyTorch where all have one width."""
     if framework == "torch":
-        return replace(view, own=f"{parent}.{last}.{view.leaf}", transposed=view.leaf == "weight", rows=None)
+        return replace(view, stored_name=f"{parent}.{last}.{view.leaf}", transposed=view.leaf == "weight", rows=None)
     place, width = PROJECTIONS.index(last), view.shape[0]
     shapes = {views[f"{parent}.{one}.weight"].shape for one in PROJECTIONS}
     if view.leaf == "weight" and len(shapes) > 1:
-        return replace(view, own=f"{parent}.{last}_weight", transposed=False, rows=None)
+        return replace(view, stored_name=f"{parent}.{last}_weight", transposed=False, rows=None)
     return replace(
-        view, own=f"{parent}.in_proj_{view.leaf}", transposed=False, rows=(place * width, (place + 1) * width)
+        view, stored_name=f"{parent}.in_proj_{view.leaf}", transposed=False, rows=(place * width, (place + 1) * width)
     )
 
 
@@ -110,18 +109,13 @@ def canonical_of(file: WeightFile, layout: Layout, model: str) -> dict[str, np.n
         BadInput: keys are missing, unexpected or misshapen; all are listed.
     """
     arrays = file.arrays
-    optional = {view.own for view in layout.views.values() if view.leaf == COUNTER}
-    wrong = [f"{name} missing" for name in layout.shapes if name not in arrays and name not in optional]
-    wrong += [f"{name} unexpected" for name in arrays if name not in layout.shapes and not _known(name, layout)]
-    wrong += [
-        f"{name} is {_shape(arrays[name].shape)}, not {_shape(shape)}"
-        for name, shape in layout.shapes.items()
-        if name in arrays and tuple(arrays[name].shape) != shape
-    ]
+    optional = {view.stored_name for view in layout.views.values() if view.leaf == COUNTER}
+    wrong = misfits(arrays, layout.shapes, optional, lambda name: _known(name, layout))
     if wrong:
-        more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
-        raise BadInput(f"{file.path}: does not fit {model}: {'; '.join(wrong[:LISTED])}{more}")
-    return {name: view.take(arrays[view.own]) for name, view in layout.views.items() if view.own in arrays}
+        raise BadInput(f"{file.path}: does not fit {model}: {listed(wrong, LISTED, '; ')}")
+    return {
+        name: view.take(arrays[view.stored_name]) for name, view in layout.views.items() if view.stored_name in arrays
+    }
 
 
 def _known(name: str, layout: Layout) -> bool:
@@ -131,37 +125,35 @@ def _known(name: str, layout: Layout) -> bool:
     return name in layout.copies or cells or parts[-1] == "_dropout_state"
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) or "a single number"
-
-
 def own_of(layout: Layout, canonical: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """A state dict from canonical arrays; a counter that nobody gives is 0."""
     found: dict[str, np.ndarray] = {}
     for name, view in layout.views.items():
         if name not in canonical:
             if view.leaf == COUNTER:
-                found[view.own] = np.zeros((), np.int64)
+                found[view.stored_name] = np.zeros((), np.int64)
             continue
         array = canonical[name]
-        if view.own not in found:
-            found[view.own] = np.empty(layout.shapes[view.own], array.dtype)
-        view.put(array.reshape(view.shape), found[view.own])
+        if view.stored_name not in found:
+            found[view.stored_name] = np.empty(layout.shapes[view.stored_name], array.dtype)
+        view.put(array.reshape(view.shape), found[view.stored_name])
     return found | {copy: found[name] for copy, name in layout.copies.items() if name in found}
 
 
-def rows_of(source: Layout, target: Layout, pairs: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> list[Row]:
+def rows_of(
+    source: Layout, target: Layout, pairs: Mapping[str, str], arrays: Mapping[str, np.ndarray]
+) -> list[ConvertedTensor]:
     """What became of each array of the source."""
     rows = []
     for x, y in pairs.items():
         if x not in arrays:
             continue
         one, other = source.views[x], target.views[y]
-        done = [] if one.own == other.own else [f"renamed from {one.own}"]
+        done = [] if one.stored_name == other.stored_name else [f"renamed from {one.stored_name}"]
         done += ["transposed"] if one.transposed != other.transposed else []
         done += ["packed"] if other.rows and not one.rows else ["unpacked"] if one.rows and not other.rows else []
         shape = other.shape[::-1] if other.transposed else other.shape
-        rows.append(Row(other.own, shape, arrays[x].dtype.name, ", ".join(done) or "kept"))
+        rows.append(ConvertedTensor(other.stored_name, shape, arrays[x].dtype.name, ", ".join(done) or "kept"))
     return rows
 
 
@@ -169,7 +161,7 @@ def comes_back(canonical: Mapping[str, np.ndarray], pairs: Mapping[str, str], la
     """Whether the written state dict gives the canonical arrays bit for bit."""
     return all(
         same_bits(
-            np.ascontiguousarray(layout.views[y].take(arrays[layout.views[y].own])).reshape(canonical[x].shape),
+            np.ascontiguousarray(layout.views[y].take(arrays[layout.views[y].stored_name])).reshape(canonical[x].shape),
             canonical[x],
         )
         for x, y in pairs.items()

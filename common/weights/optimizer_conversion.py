@@ -14,12 +14,12 @@ from ..errors import BadInput
 from ..spec import Optimizer
 from .adam_steps import beta_power, steps_of
 from .optimizer_state import OptimizerState
-from .recipe_layout import Entry
+from .recipe_layout import LayoutRow
 
 MOMENTS = {"first": ("moment1", "exp_avg"), "second": ("moment2", "exp_avg_sq")}
 
 
-def from_pdopt(path: str, tree: dict[str, Any], layout: list[Entry], names: dict[str, str], settings: Optimizer):
+def from_pdopt(path: str, tree: dict[str, Any], layout: list[LayoutRow], names: dict[str, str], settings: Optimizer):
     """The canonical state that a `.pdopt` holds.
 
     Args:
@@ -86,7 +86,7 @@ def _step(path: str, powers: dict[str, list[np.ndarray]], settings: Optimizer) -
     return step
 
 
-def to_pdopt(state: OptimizerState, layout: list[Entry], names: dict[str, str]) -> dict[str, np.ndarray]:
+def to_pdopt(state: OptimizerState, layout: list[LayoutRow], names: dict[str, str]) -> dict[str, np.ndarray]:
     """A `.pdopt` with the keys in Paddle's own order."""
     entries = [entry for entry in layout if entry.trained and entry.name in state.first]
     found: dict[str, np.ndarray] = {}
@@ -100,7 +100,7 @@ def to_pdopt(state: OptimizerState, layout: list[Entry], names: dict[str, str]) 
     return found
 
 
-def to_torch_adam(state: OptimizerState, layout: list[Entry], settings: Optimizer) -> dict[str, Any]:
+def to_torch_adam(state: OptimizerState, layout: list[LayoutRow], settings: Optimizer) -> dict[str, Any]:
     """What `torch.optim.Adam.load_state_dict` takes; parameters are numbered in the order of the module's."""
     trained = [entry.name for entry in layout if entry.trained]
     group = {
@@ -129,7 +129,7 @@ def to_torch_adam(state: OptimizerState, layout: list[Entry], settings: Optimize
     return {"state": entries, "param_groups": [group]}
 
 
-def from_torch_adam(path: str, tree: Any, layout: list[Entry]) -> OptimizerState:
+def from_torch_adam(path: str, tree: Any, layout: list[LayoutRow]) -> OptimizerState:
     """The canonical state that an Adam's state dict holds.
 
     Raises:

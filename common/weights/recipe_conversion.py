@@ -10,17 +10,16 @@ import numpy as np
 
 from ..atomic import atomic_path
 from ..errors import BadInput, choose
-from .files import WeightFile, read, write
+from .files import FRAMEWORK_OF, WeightFile, framework_of, read, write
 from .optimizer_conversion import from_pdopt, from_torch_adam, to_pdopt, to_torch_adam
-from .recipe_layout import Entry, paddle_names
+from .recipe_layout import LayoutRow, paddle_names
 from .recipe_match import Match, candidates, find, optimizer_of
 
-FRAMEWORK_OF = {".pdparams": "paddle", ".pdopt": "paddle", ".pt": "torch", ".pth": "torch", ".safetensors": "torch"}
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
 @dataclass(frozen=True)
-class Row:
+class ConvertedTensor:
     """What became of one array."""
 
     name: str
@@ -41,7 +40,7 @@ class Conversion:
     target: str
     recipe: str
     part: str
-    rows: list[Row]
+    rows: list[ConvertedTensor]
     exact: bool
     step: int | None = None
 
@@ -86,16 +85,6 @@ def convert(
     return _convert_weights(file, str(target), into, recipe, part, dtype, settings)
 
 
-def framework_of(file: WeightFile) -> str:
-    """Whose layout a file is in. Raises `BadInput` where neither its format nor its metadata says so."""
-    if file.framework is None:
-        raise BadInput(
-            f"{file.path}: does not say whose layout it is in; write it with metadata format=pt or format=paddle, or "
-            "give the .pt or .pdparams that it came from"
-        )
-    return file.framework
-
-
 def _is_optimiser(file: WeightFile) -> bool:
     node = file.tree
     return file.format == "pdopt" or (isinstance(node, dict) and "param_groups" in node and "state" in node)
@@ -117,7 +106,9 @@ def _convert_weights(file, target, into, recipe, part, dtype, settings) -> Conve
     return Conversion(file.path, target, match.recipe.name, match.part, rows, exact)
 
 
-def _carry(layout: list[Entry], origin: str, into: str, arrays: dict, dtype: str | None) -> tuple[dict, list[Row]]:
+def _carry(
+    layout: list[LayoutRow], origin: str, into: str, arrays: dict, dtype: str | None
+) -> tuple[dict, list[ConvertedTensor]]:
     """Arrays as the target's state dict, and what was done to each."""
     out, rows = {}, []
     for entry in layout:
@@ -125,18 +116,18 @@ def _carry(layout: list[Entry], origin: str, into: str, arrays: dict, dtype: str
         if old is None or old not in arrays:
             if new is not None:  # the batch counter, which Paddle does not have
                 out[new] = np.zeros(entry.shape, np.int64)
-                rows.append(Row(new, entry.shape, "int64", "added"))
+                rows.append(ConvertedTensor(new, entry.shape, "int64", "added"))
             continue
         array = arrays[old]
         if new is None:
-            rows.append(Row(old, array.shape, array.dtype.name, "dropped"))
+            rows.append(ConvertedTensor(old, array.shape, array.dtype.name, "dropped"))
             continue
         turned = entry.turn(array) if origin != into else array
         out[new] = _cast(turned, dtype)
         done = "transposed" if entry.transposed and origin != into else "kept" if old == new else f"renamed from {old}"
         if dtype and out[new].dtype != array.dtype:
             done += f", from {array.dtype.name}"
-        rows.append(Row(new, out[new].shape, out[new].dtype.name, done))
+        rows.append(ConvertedTensor(new, out[new].shape, out[new].dtype.name, done))
     return out, rows
 
 
@@ -207,7 +198,7 @@ def _convert_optimiser(file, target, into, recipe, part, weights, settings) -> C
             again = from_torch_adam(target, read(temporary, kind="optimiser").tree, match.layout)
         _check_state(target, state, again)
     rows = [
-        Row(f"{entry.name} {which} moment", entry.shape, moments[entry.name].dtype.name, "carried")
+        ConvertedTensor(f"{entry.name} {which} moment", entry.shape, moments[entry.name].dtype.name, "carried")
         for which, moments in (("first", state.first), ("second", state.second))
         for entry in match.layout
         if entry.name in moments

@@ -21,7 +21,7 @@ _STATISTICS = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class LayoutRow:
     """One array of a part.
 
     `name` is its canonical name, `torch` and `paddle` what the part's files call it (`None`: absent there),
@@ -45,7 +45,7 @@ class Entry:
         return np.ascontiguousarray(array.T) if self.transposed else array
 
 
-def part_layout(model: Model, part: str) -> list[Entry]:
+def part_layout(model: Model, part: str) -> list[LayoutRow]:
     """Every array of one part (`encoder`, `decoder`, or `model` for all), in the order of the published state dict."""
     counts: dict[str, int] = {}
     entries = []
@@ -73,14 +73,14 @@ def _norm_kind(network: Network, layer: Layer) -> str:
     return "batch_norm2d" if len(shape) == 3 else "batch_norm1d"
 
 
-def _layer_entries(network: Network, layer: Layer, before: str, tensor: str) -> list[Entry]:
+def _layer_entries(network: Network, layer: Layer, before: str, tensor: str) -> list[LayoutRow]:
     entries = []
     for name, shape in {**layer.parameters(), **layer.buffers()}.items():
         owner, own = name.rsplit(".", 1)
         trained = name in layer.parameters()
         paddle, suffix = (own, {"weight": "w_0", "bias": "b_0"}[own]) if trained else _STATISTICS[own]
         entries.append(
-            Entry(
+            LayoutRow(
                 name=network.prefix + name,
                 torch=before + name,
                 paddle=paddle and f"{before}{owner}.{paddle}",
@@ -93,16 +93,16 @@ def _layer_entries(network: Network, layer: Layer, before: str, tensor: str) -> 
     return entries
 
 
-def to_paddle(layout: list[Entry], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def to_paddle(layout: list[LayoutRow], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Canonical arrays as Paddle's state dict of the part."""
     return {entry.paddle: entry.turn(arrays[entry.name]) for entry in layout if entry.paddle}
 
 
-def to_torch(layout: list[Entry], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def to_torch(layout: list[LayoutRow], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Canonical arrays as PyTorch's state dict of the part."""
     return {entry.torch: arrays[entry.name] for entry in layout}
 
 
-def paddle_names(layout: list[Entry]) -> dict[str, str]:
+def paddle_names(layout: list[LayoutRow]) -> dict[str, str]:
     """Paddle's table from structured names to tensor names, which a `.pdopt` needs."""
     return {entry.paddle: entry.paddle_tensor for entry in layout if entry.paddle}

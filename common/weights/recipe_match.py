@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import recipes
-from ..errors import BadInput, choose
+from ..errors import BadInput, choose, listed
 from ..spec import Optimizer, Recipe
-from .recipe_layout import Entry, part_layout
-
-LISTED = 20  # names in one refusal
+from .fit import LISTED, misfits
+from .recipe_layout import LayoutRow, part_layout
 
 
 @dataclass(frozen=True)
@@ -21,31 +20,20 @@ class Match:
 
     recipe: Recipe
     part: str
-    layout: list[Entry]
+    layout: list[LayoutRow]
 
 
-def expected(layout: list[Entry], framework: str) -> dict[str, tuple[int, ...]]:
+def expected(layout: list[LayoutRow], framework: str) -> dict[str, tuple[int, ...]]:
     """Name → shape of a part's file in one framework."""
     if framework == "torch":
         return {entry.torch: entry.shape for entry in layout}
     return {entry.paddle: entry.paddle_shape() for entry in layout if entry.paddle}
 
 
-def complaints(layout: list[Entry], framework: str, arrays: dict[str, np.ndarray]) -> list[str]:
+def complaints(layout: list[LayoutRow], framework: str, arrays: dict[str, np.ndarray]) -> list[str]:
     """Every key that is missing, unexpected or misshapen. The batch counter may be missing: old files lack it."""
-    wanted = expected(layout, framework)
     optional = {entry.torch for entry in layout if entry.paddle is None}
-    wrong = [f"{name} missing" for name in wanted if name not in arrays and name not in optional]
-    wrong += [f"{name} unexpected" for name in arrays if name not in wanted]
-    return wrong + [
-        f"{name} is {_shape(arrays[name].shape)}, not {_shape(shape)}"
-        for name, shape in wanted.items()
-        if name in arrays and tuple(arrays[name].shape) != shape
-    ]
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) or "a single number"
+    return misfits(arrays, expected(layout, framework), optional)
 
 
 def find(
@@ -73,10 +61,9 @@ def find(
         raise BadInput(f"{path}: fits more than one recipe; say which: {known}")
     nearest = min(possible, key=lambda one: len(complaints(one.layout, framework, arrays)))
     wrong = complaints(nearest.layout, framework, arrays)
-    more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
     raise BadInput(
         f"{path}: fits no {'part of ' + name if name else 'recipe'}; against the nearest, {nearest.recipe.name} "
-        f"{nearest.part}: {'; '.join(wrong[:LISTED])}{more}; say --recipe, --part, or --set for other sizes"
+        f"{nearest.part}: {listed(wrong, LISTED, '; ')}; say --recipe, --part, or --set for other sizes"
     )
 
 

@@ -22,13 +22,13 @@ COUNTER = "num_batches_tracked"  # PyTorch alone counts batches; nothing compute
 class View:
     """One canonical array: `owner` is the path of the layer that it belongs to, `leaf` its name there.
 
-    `own` is the framework's state-dict name. `rows`: which of the tensor's rows. `shape` is the canonical one.
+    `stored_name` is the framework's state-dict name. `rows`: which of the tensor's rows. `shape` is the canonical one.
     `identity` is equal for views of one shared tensor.
     """
 
     owner: str
     leaf: str
-    own: str
+    stored_name: str
     kind: str
     shape: tuple[int, ...]
     transposed: bool = False
@@ -79,7 +79,7 @@ def weight_views(framework: str, modules: Sequence[Mapping]) -> dict[str, View]:
 
 def _views(framework: str, path: str, kind, own: str, weight: Mapping) -> list[View]:
     name = kind.name if kind else "parameter"
-    about = {"own": joined(path, own), "trained": weight["trained"], "identity": weight["identity"]}
+    about = {"stored_name": joined(path, own), "trained": weight["trained"], "identity": weight["identity"]}
     shape = tuple(weight["shape"])
     if name == "attention" and framework == "torch":
         return _packed(path, own, shape, about)
@@ -109,12 +109,12 @@ def _packed(path: str, own: str, shape: tuple[int, ...], about: dict) -> list[Vi
 
 
 def to_canonical(views: Mapping[str, View], tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Canonical arrays from a framework's tensors by own name; those that are not there are left out."""
-    return {name: view.take(tensors[view.own]) for name, view in views.items() if view.own in tensors}
+    """Canonical arrays from a framework's tensors by stored name; those that are not there are left out."""
+    return {name: view.take(tensors[view.stored_name]) for name, view in views.items() if view.stored_name in tensors}
 
 
-def to_own(views: Mapping[str, View], arrays: Mapping[str, np.ndarray], tensors: dict[str, np.ndarray]) -> None:
-    """Write canonical arrays into a framework's tensors (by own name, changed in place)."""
+def to_framework(views: Mapping[str, View], arrays: Mapping[str, np.ndarray], tensors: dict[str, np.ndarray]) -> None:
+    """Write canonical arrays into a framework's tensors (by stored name, changed in place)."""
     for name, array in arrays.items():
         view = views[name]
-        view.put(np.asarray(array).reshape(view.shape), tensors[view.own])
+        view.put(np.asarray(array).reshape(view.shape), tensors[view.stored_name])

@@ -110,7 +110,7 @@ def test_a_square_linear_is_transposed_and_a_wrong_transposition_is_seen(with_sq
     write_part(recipe, "model", weights, tmp_path / "a.pt")
     convert(tmp_path / "a.pt", tmp_path / "b.pdparams")
     assert np.array_equal(read(tmp_path / "b.pdparams").arrays["fc2.weight"], weights["fc2.weight"].T)
-    monkeypatch.setattr(conversion.Entry, "turn", lambda entry, array: array)
+    monkeypatch.setattr(conversion.LayoutRow, "turn", lambda entry, array: array)
     wrong = convert(tmp_path / "a.pt", tmp_path / "c.pdparams")  # the file reads back, and yet is another network
     monkeypatch.undo()
     monkeypatch.setitem(recipes.BUILDERS, "square", square)

@@ -135,7 +135,7 @@ def _given(run: Run, call: Call, trace: Trace) -> tuple[list[np.ndarray], dict[s
         for name, view in views.items():
             if view.owner == call.path and (array := run.array("start", name)) is not None:
                 weights[view.leaf] = array.astype(np.float64)
-    by_own = {view.own: name for name, view in views.items()}
+    by_own = {view.stored_name: name for name, view in views.items()}
     for place, (_, number) in enumerate(call.inputs):
         source = run.sources.get(number, "")
         name = by_own.get(source.removeprefix("weight ")) if source.startswith("weight ") else None

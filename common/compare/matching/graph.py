@@ -44,7 +44,7 @@ def nodes_of(
         calls: of one pass, as `Call`. outputs: (name, value) of what the model returned.
     """
     nodes, home = _bare_and_whole(views, calls)
-    places = {f"weight {view.own}": home[name] for name, view in views.items()}
+    places = {f"weight {view.stored_name}": home[name] for name, view in views.items()}
     walk = _Walk(calls, sources, nodes, places)
     for call in calls:
         for node in walk.nodes_called(call):

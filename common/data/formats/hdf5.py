@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...errors import BadInput
+from ...errors import BadInput, by_size
 from .limits import LARGEST_BYTES, LARGEST_CHUNK, MOST_CHUNKS, refuse_bomb
 from .signature import require_mat
 
@@ -113,7 +113,7 @@ def _matlab_class(found) -> str:
 
 def _is_bounded(found, where: str) -> None:
     declared = math.prod(found.shape) * found.dtype.itemsize
-    shape = "×".join(map(str, found.shape))
+    shape = by_size(found.shape)
     if declared > LARGEST_BYTES:
         raise BadInput(
             f"{where} claims {shape}, {declared:,} bytes; at most {LARGEST_BYTES:,} are read, so save it as uint8 or "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import BadInput
+from ...errors import BadInput, by_size
 from ..dataset import Dataset
 from .labels import check_labels
 from .limits import LARGEST_BYTES, refuse_bomb
@@ -35,8 +35,9 @@ def read_idx_folder(
         raise BadInput(f"{folder}: holds no {wanted} (plain or .gz); name a folder of idx files or of .mat files")
     images = read_idx(images_path, axes=3)
     if images.shape[1:] != (28, 28):
-        size = "×".join(map(str, images.shape[1:]))
-        raise BadInput(f"{images_path}: its images are {size}, and the models take 28×28; resize them first")
+        raise BadInput(
+            f"{images_path}: its images are {by_size(images.shape[1:])}, and the models take 28×28; resize them first"
+        )
     if transposed:
         images = np.ascontiguousarray(images.swapaxes(1, 2))
     labels_path = find_idx(folder, part, "labels", 1)
@@ -85,7 +86,7 @@ def _parse(stream, path: Path, axes: int, stored: int) -> np.ndarray:
     shape = tuple(int(n) for n in np.frombuffer(header, ">u4", axes, 4))
     declared = math.prod(shape)
     if not declared:
-        raise BadInput(f"{path}: is empty (its header says {'×'.join(map(str, shape))}); name a file with data in it")
+        raise BadInput(f"{path}: is empty (its header says {by_size(shape)}); name a file with data in it")
     if declared > LARGEST_BYTES:
         raise BadInput(f"{path}: its header claims {declared:,} bytes, beyond what is read here; {ANOTHER_COPY}")
     refuse_bomb(path, declared, stored)

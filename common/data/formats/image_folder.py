@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import BadInput
+from ...errors import BadInput, listed
 from ..cache import cache_root, drop_older, keep_array, open_array
 from ..dataset import Dataset
 from .picture import PictureError, check_request, read_picture, strict_pillow
@@ -134,14 +134,10 @@ def _decoded(
         for start in range(0, total, step):
             decoded = list(pool.map(decode, listing.files[start : start + step]))
             if refused := [one for one in decoded if isinstance(one, str)]:
-                raise BadInput(_refusal(listing.folder, refused))
+                shown = listed(refused, MOST_NAMED)
+                raise BadInput(f"{listing.folder}: {shown}; get the file again, or remove it from the folder")
             yield np.stack(decoded)
             if progress:
                 progress(start + len(decoded), total)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _refusal(folder: Path, refused: list[str]) -> str:
-    more = f" and {len(refused) - MOST_NAMED} more" if len(refused) > MOST_NAMED else ""
-    return f"{folder}: {', '.join(refused[:MOST_NAMED])}{more}; get the file again, or remove it from the folder"

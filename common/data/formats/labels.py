@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...errors import BadInput, choose
+from ...errors import BadInput, by_size, choose
 
 CLASSES = 10
 # What labels 1..10 may mean: the two ways to say it.
@@ -49,12 +49,12 @@ def label_layout(shape: tuple[int, ...], count: int, source: str) -> str:
         return "whole numbers"
     if sorted(axes) == sorted(n for n in (count, CLASSES) if n != 1):
         return "one-hot rows"
-    size = "×".join(map(str, shape)) or "a single number"
     if len(axes) == 2 and count in axes:
         wide = next((n for n in axes if n != count), count)
         raise BadInput(f"{source}: its one-hot rows are {wide} wide; make them {CLASSES}, one for each class")
     raise BadInput(
-        f"{source}: is {size}, which does not fit {count:,} images; give one label or one one-hot row for each image"
+        f"{source}: is {by_size(shape)}, which does not fit {count:,} images; "
+        "give one label or one one-hot row for each image"
     )
 
 

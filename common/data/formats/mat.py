@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import BadInput
+from ...errors import BadInput, by_size
 from ..dataset import Dataset
 from .grey_levels import to_pixels
 from .hdf5 import checked_variable, open_mat, variables
@@ -61,10 +61,9 @@ def check_image_shape(shape: tuple[int, ...], name: str) -> None:
     """
     if shape[1:] in {(SIDE, SIDE), (1, SIDE, SIDE), (SIDE * SIDE,)}:
         return
-    size = "×".join(map(str, shape)) or "a single number"
     reversed_ = math.prod(shape[:-1]) == SIDE * SIDE and len(shape) > 1
     hint = "exchange its axes in MATLAB with permute" if reversed_ else "bring the images to 28×28"
-    raise BadInput(f"{name}: {IMAGE} is {size} as h5py shows it, not N×28×28, N×1×28×28 or N×784; {hint}")
+    raise BadInput(f"{name}: {IMAGE} is {by_size(shape)} as h5py shows it, not N×28×28, N×1×28×28 or N×784; {hint}")
 
 
 def read_whole(found, name: str) -> np.ndarray:

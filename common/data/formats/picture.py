@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import BadInput
+from ...errors import BadInput, by_size
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # Pillow knows dozens, some of which start other programs
 MODES = {1: "L", 3: "RGB"}
@@ -34,7 +34,7 @@ def check_request(image_shape: Sequence[int], crop: int | None, source: str) -> 
     Raises:
         BadInput: not (1 or 3 channels, height, width), or sizes that are not whole numbers from 1 to 4096.
     """
-    shown = "×".join(map(str, image_shape))
+    shown = by_size(image_shape)
     if len(image_shape) != 3 or image_shape[0] not in MODES:
         raise BadInput(
             f"{source}: pictures are brought to channels×height×width with 1 or 3 channels, not to {shown}; choose such"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import listed
 from .bounded_bytes import DO_NOT_LOAD, Malformed, quoted
 from .pickle_reader import LongBytes, LongText, Name, Ordered
 from .pickled_numpy import PickledArray, PickledScalar, check_truths
@@ -20,6 +21,7 @@ TEXT_NODE = 16  # characters of text that count as one node
 MAX_SHARING = 8  # how many times the file's size its arrays may take when each mention is counted
 _PLAIN = frozenset({int, float, bool, type(None)})
 _OPTIMISER_KEY = re.compile(r"_(moment\d|beta\d_pow_acc|velocity|moment|inf_norm|mean_square|mean_grad|momentum)_\d+$")
+LISTED = 12  # names in one refusal
 KINDS = ("weights", "optimiser")
 NAME_TABLE = "StructuredToParameterName@@"
 
@@ -210,6 +212,5 @@ def _is_state(node: dict) -> bool:
 
 
 def _choices(keys: Any) -> str:
-    shown = [quoted(key, 40) for key in list(keys)[:12]]
-    more = f" and {len(keys) - 12} more" if len(keys) > 12 else ""
-    return f"choose with --key one of {', '.join(shown)}{more}" if shown else "there is nothing to choose from"
+    shown = [quoted(key, 40) for key in keys]
+    return f"choose with --key one of {listed(shown, LISTED)}" if shown else "there is nothing to choose from"
