@@ -7,8 +7,12 @@ import importlib.util
 import os
 import re
 import warnings
+from typing import TYPE_CHECKING, cast
 
 from ..common.errors import EnvironmentFailed, choose
+
+if TYPE_CHECKING:
+    from .contract import Framework
 
 NAMES = ("torch", "paddle")
 OLDEST = {"torch": (2, 4), "paddle": (2, 6)}
@@ -20,7 +24,7 @@ def installed(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
-def load_backend(name: str):
+def load_backend(name: str) -> Framework:
     """The package of one backend; its framework is imported here and not before.
 
     Raises:
@@ -41,7 +45,7 @@ def load_backend(name: str):
             f'{_PACKAGES[name]} does not load ({error}): reinstall it with `pip install "dualport[{name}]"`'
         ) from error
     _refuse_old(name)
-    return importlib.import_module(f".{name}", __name__)
+    return cast("Framework", importlib.import_module(f".{name}", __name__))
 
 
 def _refuse_old(name: str) -> None:

@@ -50,12 +50,14 @@ class Device(Protocol):
         Raises:
             EnvironmentFailed: `cuda` was asked for and the framework finds none.
         """
+        ...
 
     def make_repeatable(self) -> AbstractContextManager:
         """Full float32 products and deterministic algorithms: two runs, and two frameworks, can be compared.
 
         Lasting; as a context, it puts the settings, the device and the random state back that it found.
         """
+        ...
 
     def allow_tf32(self, device: str) -> None:
         """Let CUDA round the operands of float32 products to TF32, until `make_repeatable`.
@@ -63,18 +65,23 @@ class Device(Protocol):
         Raises:
             Unsupported: nothing would be rounded, and float32 would pass for TF32.
         """
+        ...
 
     def refusal(self, error: RuntimeError, dtype: str) -> str | None:
         """Why the framework refuses a precision; None of an error that means something else."""
+        ...
 
     def version(self) -> str:
         """The framework's name and version."""
+        ...
 
     def seed_all(self, seed: int) -> None:
         """Make what the framework draws itself repeatable: fresh weights, and the noise of a rounding pass."""
+        ...
 
     def default_dtype(self, dtype: str) -> AbstractContextManager[None]:
         """Within, what a model makes without saying its type is of this one."""
+        ...
 
 
 class Tensors(Protocol):
@@ -88,29 +95,37 @@ class Tensors(Protocol):
         Args:
             gradient: floating ones are copied, and a gradient can arrive at the copy.
         """
+        ...
 
     def like(self, array: np.ndarray, tensor: Tensor) -> Tensor:
         """A tensor of the array's values, of the type and on the device of another."""
+        ...
 
     def to_numpy(self, tensor: Tensor) -> np.ndarray:
         """The values on the CPU, not a copy where none is needed; of bfloat16, which NumPy lacks, as float32."""
+        ...
 
     def to_array(self, tensor: Tensor) -> np.ndarray:
         """`to_numpy` as an array that is nobody else's, row-major whatever the tensor's memory format."""
+        ...
 
     def is_floating(self, tensor: Tensor) -> bool: ...
 
     def has_gradient(self, tensor: Tensor) -> bool:
         """Whether a gradient can arrive at it."""
+        ...
 
     def version_of(self, tensor: Tensor) -> int:
         """A number that every change in place raises."""
+        ...
 
     def on_gradient(self, tensor: Tensor, write: Callable[[Tensor], Tensor | None]) -> None:
         """Call `write(gradient)` once the whole gradient of a tensor is known; what it returns takes its place."""
+        ...
 
     def keeper(self, tensor: Tensor) -> Callable[[], None]:
         """Take a tensor's gradient away, and give what puts it back with its memory, values, type, place and flag."""
+        ...
 
     def noisy(self, tensor: Tensor, size: float, in_place: bool = False) -> Tensor:
         """The tensor plus random numbers of `size` times its root mean square; large ones repeat a million of them.
@@ -118,14 +133,17 @@ class Tensors(Protocol):
         Args:
             in_place: change the tensor behind the back of the backward pass, where the framework can.
         """
+        ...
 
     def without_gradients(self) -> AbstractContextManager: ...
 
     def stack(self, tensors: list[Tensor]) -> Tensor:
         """Tensors of one shape along a new first axis."""
+        ...
 
     def gather(self, tensor: Tensor, rows: Tensor) -> Tensor:
         """Rows of a tensor, on its device."""
+        ...
 
 
 class Weights(Protocol):
@@ -133,9 +151,11 @@ class Weights(Protocol):
 
     def tensors(self, model: Model) -> dict[str, Tensor]:
         """Parameters and buffers, the live ones."""
+        ...
 
     def assign(self, model: Model, arrays: Mapping[str, np.ndarray]) -> None:
         """Set those that are given, in the type that each has; others stay."""
+        ...
 
     def load_strictly(self, model: Model, arrays: Mapping[str, np.ndarray]) -> None:
         """Load a state dict through the framework's own loading.
@@ -143,15 +163,19 @@ class Weights(Protocol):
         Raises:
             BadInput: the framework does not take it, or a key is missing or unexpected.
         """
+        ...
 
     def to_dtype(self, model: Model, dtype: str) -> None:
         """Bring floating parameters and buffers to a type, in place."""
+        ...
 
     def to_device(self, model: Model, device: str) -> None:
         """Bring parameters and buffers to a device, in place."""
+        ...
 
     def clear_gradients(self, model: Model) -> None:
         """Leave no parameter a gradient, not even zeros."""
+        ...
 
 
 class Optimizers(Protocol):
@@ -159,21 +183,23 @@ class Optimizers(Protocol):
 
     def make(self, wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> Optimizer:
         """The framework's own; or what a user's function makes of the parameters."""
+        ...
 
     def described(self, optimizer: Optimizer) -> dict[str, Any]:
         """Kind and numbers under the names of `traces/optimizer.py`; what cannot be told is left out."""
+        ...
 
     def moments(self, optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Arrays]:
         """What is kept, in the parameters' own layout: `first`, `second`, `velocity` or `square` → name → array."""
-
-    def steps_taken(self, optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> int:
-        """How many steps an Adam has made."""
+        ...
 
     def load_state(self, optimizer: Optimizer, parameters: Mapping[str, Tensor], state: OptimizerState) -> None:
         """Have a fresh Adam go on from moments (in the parameters' own layout) and a step."""
+        ...
 
     def clip_gradients(self, parameters: Sequence[Tensor], bound: float) -> None:
         """Scale all gradients by bound / (norm + 1e-6) where their global norm exceeds the bound: PyTorch's form."""
+        ...
 
 
 class Calls(Protocol):
@@ -184,12 +210,15 @@ class Calls(Protocol):
 
     def intercept(self, handler: Callable, model: Model) -> AbstractContextManager:
         """Within, `handler(name, function, args, kwargs)` is called in the place of every function of the framework."""
+        ...
 
     def quiet(self) -> AbstractContextManager:
         """Within, nothing is intercepted."""
+        ...
 
     def named_modules(self, model: Model) -> Iterator[tuple[str, Any]]:
         """Path and module, each module once, in the order of declaration."""
+        ...
 
 
 class Framework(Protocol):
@@ -208,3 +237,4 @@ class Framework(Protocol):
 
     def reconstruction_error(self, kind: str, decoded: Tensor, image: Tensor) -> Tensor:
         """Elementwise squared error, or binary cross-entropy with its logarithms held above −100."""
+        ...

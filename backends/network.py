@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..common.spec import Dropout, LabelChannel, Latent, Network, Reshape
+from ..common.spec import Condition, Dropout, LabelChannel, Latent, Network, Reshape
 from ..common.traces.exchange import trace_name
 
 Tensor = Any
@@ -41,7 +41,7 @@ def run_network(
     count = inputs.shape[0]
     x = inputs.reshape([count, *network.input_shape])
     if network.condition is not None:
-        joined = _as_channel(network, modules, label, count)
+        joined = _as_channel(network, network.condition, modules, label, count)
         observe(f"{network.name}.label", joined)
         x = concatenate([x, joined])
         observe(f"{network.name}.input", x)
@@ -59,11 +59,12 @@ def run_network(
     return heads or (x,)
 
 
-def _as_channel(network: Network, modules: Mapping[str, Callable], label: Tensor | None, count: int) -> Tensor:
+def _as_channel(
+    network: Network, condition: Condition, modules: Mapping[str, Callable], label: Tensor | None, count: int
+) -> Tensor:
     """The label as it joins the input: drawn as one more image channel, or one-hot in the input's own rank."""
     if label is None:
-        raise ValueError(f"{network.name} is conditioned: give it a one-hot label [N, {network.condition.classes}]")
-    condition = network.condition
+        raise ValueError(f"{network.name} is conditioned: give it a one-hot label [N, {condition.classes}]")
     if isinstance(condition, LabelChannel):
         drawn = modules[condition.layer.name](label.reshape([count, condition.classes, 1, 1]))
         return drawn.reshape([count, 1, *network.input_shape[1:]])

@@ -14,7 +14,7 @@ from ..common.spec import Optimizer, Recipe
 from ..common.traces.optimizer import OptimizerSettings
 from ..common.weights.optimizer_state import OptimizerState
 from . import load_backend
-from .contract import Framework, Probe, Tensor, Tensors
+from .contract import Probe, Tensor, Tensors
 from .model_state import load_arrays, set_training, trained_tensors, views_of, weight_arrays
 from .network import Observer, objective_terms, unseen
 
@@ -61,7 +61,7 @@ class Session:
     name: str  # of the framework
 
     def __init__(self, recipe: Recipe, weights: Arrays, device: str = "auto", dtype: str = "float32") -> None:
-        self.backend: Framework = load_backend(self.name)
+        self.backend = load_backend(self.name)
         self.backend.device.make_repeatable()
         self.recipe, self.device, self.dtype = recipe, self.backend.device.choose_device(device), dtype
         if dtype == "tf32":
@@ -76,6 +76,7 @@ class Session:
         trained, wanted = trained_tensors(self.backend, self.model, self.views), recipe.training.optimizers
         self._groups = {each.name: {n: trained[n] for n in recipe.optimizer_parameters(each)} for each in wanted}
         self.optimizers = {each.name: self._make_optimizer(each) for each in wanted}
+        self._steps = dict.fromkeys(self.optimizers, 0)  # counted here: Paddle keeps only powers, which underflow
 
     def _prepare_layers(self) -> None:
         """What one framework alone needs of its layers, before they get their weights."""
@@ -101,20 +102,21 @@ class Session:
 
     def optimizer_states(self) -> dict[str, OptimizerState]:
         """State of each optimizer by its name, in the canonical layout."""
-        return {name: self._state(optimizer, self._groups[name]) for name, optimizer in self.optimizers.items()}
+        return {name: self._state(name) for name in self.optimizers}
 
-    def _state(self, optimizer: Any, group: dict[str, Tensor]) -> OptimizerState:
-        optimizers = self.backend.optimizers
-        numbers, moments = optimizers.described(optimizer), optimizers.moments(optimizer, group)
+    def _state(self, name: str) -> OptimizerState:
+        optimizer = self.optimizers[name]
+        numbers = self.backend.optimizers.described(optimizer)
+        moments = self.backend.optimizers.moments(optimizer, self._groups[name])
         first, second = (self._turned(moments.get(moment, {})) for moment in ("first", "second"))
-        steps = optimizers.steps_taken(optimizer, group)
-        return OptimizerState(steps, numbers["lr"], numbers["beta1"], numbers["beta2"], first, second)
+        return OptimizerState(self._steps[name], numbers["lr"], numbers["beta1"], numbers["beta2"], first, second)
 
     def load_optimizer_states(self, states: dict[str, OptimizerState]) -> None:
         """Continue from these moments and steps."""
         for name, state in states.items():
             turned = replace(state, first=self._turned(state.first), second=self._turned(state.second))
             self.backend.optimizers.load_state(self.optimizers[name], self._groups[name], turned)
+            self._steps[name] = state.step
 
     def _turned(self, arrays: Arrays) -> Arrays:
         """Copies, from the layout of the parameters to the canonical one or back: at most a transposition."""
@@ -134,8 +136,9 @@ class Session:
         self._backward(terms[0])
         if self.recipe.training.clip_norm is not None:
             self.backend.optimizers.clip_gradients(list(self.model.parameters()), self.recipe.training.clip_norm)
-        for optimizer in self.optimizers.values():
+        for name, optimizer in self.optimizers.items():
             optimizer.step()
+            self._steps[name] += 1
         return self.backend.tensors.stack([term.detach() for term in terms])
 
     def _terms(self, image, label, noise, masks, observe: Observer = unseen) -> tuple[Tensor, Tensor, Tensor]:
@@ -240,7 +243,9 @@ class Session:
         pieces = []
         for start in range(0, len(inputs), batch):
             here = slice(start, start + batch)
-            label = self.to_device(labels[here]) if self.recipe.model.conditional else None
+            label = None
+            if labels is not None and self.recipe.model.conditional:
+                label = self.to_device(labels[here])
             outputs = self.infer(part, self.to_device(inputs[here]), label)
             pieces.append([self.to_numpy(output) for output in outputs])
         return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))

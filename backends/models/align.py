@@ -97,7 +97,8 @@ def _follow(framework: str, pair: Pair, folder: str, mode: str, wanted: dict, te
     model = model_of(framework, pair)
     with open_trace(Path(folder) / f"{framework}.h5") as trace:
         run = next(iter(trace.runs.values()))
-        model.load({name: run.array("start", name) for name in run.names("start")})
+        start = {name: run.array("start", name) for name in run.names("start")}
+        model.load({name: array for name, array in start.items() if array is not None})
     with open_trace(Path(folder) / f"{source}.h5") as other, model.kept():
         with OwnErrors(other.runs["float64", mode], wanted, Path(folder) / "own.h5") as writer:
             run_pass(model, "float64", mode, writer, replace=writer)
@@ -203,12 +204,17 @@ def align(
         EnvironmentFailed: a framework is missing.
     """
     made = parse_optimizer(optimizer) if isinstance(optimizer, str) else OptimizerSettings()
-    both = dict(zip(("paddle", "torch"), optimizer, strict=True)) if isinstance(optimizer, (tuple, list)) else {}
-    losses = dict(zip(("paddle", "torch"), loss, strict=True)) if isinstance(loss, (tuple, list)) else {}
     plan = Plan(as_inputs(inputs), seed, tuple(dtypes), tuple(modes), steps, made, device=device)
     models = {"paddle": paddle_layer, "torch": torch_module}
-    pair = Pair(models, plan, {}, losses, both, choose(direction, DIRECTIONS, "direction"), map or {})
+    pair = Pair(
+        models, plan, {}, _of_both(loss), _of_both(optimizer), choose(direction, DIRECTIONS, "direction"), map or {}
+    )
     with contextlib.ExitStack() as back:
         for name in models:
             back.enter_context(load_backend(name).device.make_repeatable())
         return align_pair(pair, isolate=False)
+
+
+def _of_both(given: Any) -> dict[str, Any]:
+    """Framework → what is given for it, of a pair (Paddle's, PyTorch's); nothing of anything else."""
+    return dict(zip(("paddle", "torch"), given, strict=True)) if isinstance(given, (tuple, list)) else {}

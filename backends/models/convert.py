@@ -175,16 +175,17 @@ def verify_model(done: Converted, inputs: Sequence[Input]) -> list[Check]:
 def _guesses(model: UserModel) -> list[list[Input]]:
     """Inputs that the first layer with weights may take."""
     for view in model.views.values():
+        shape = list(view.shape)
         if view.leaf != "weight":
             continue
-        if view.kind.startswith("conv") and len(view.shape) > 2:
-            inner = len(view.shape) - 2
-            channels = view.shape[0] if "transpose" in view.kind else view.shape[1] * _groups(model, view.owner)
+        if view.kind.startswith("conv") and len(shape) > 2:
+            inner = len(shape) - 2
+            channels = shape[0] if "transpose" in view.kind else shape[1] * _groups(model, view.owner)
             return [[Input("", (2, channels, *(size,) * inner))] for size in SIZES]
         if view.kind == "linear":
-            return [[Input("", (2, view.shape[1]))], [Input("", (2, LENGTH, view.shape[1]))]]
+            return [[Input("", (2, shape[1]))], [Input("", (2, LENGTH, shape[1]))]]
         if view.kind == "embedding":
-            return [[Input("", (2, LENGTH), "int64", 0, view.shape[0] - 1)]]
+            return [[Input("", (2, LENGTH), "int64", 0, shape[0] - 1)]]
     return []
 
 

@@ -48,6 +48,8 @@ def _from_file(path: str):
     sys.path.insert(0, str(file.resolve().parent))  # as when the file is run: its neighbours can be imported
     name = file.stem if file.stem not in sys.modules else f"dualport_user_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None  # of a file's location it never is
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

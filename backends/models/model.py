@@ -13,7 +13,6 @@ from ...common.random_streams import stream
 from ...common.traces.plan import Plan
 from ...common.weights.rules import View, to_canonical, to_framework, weight_views
 from .. import load_backend
-from ..contract import Framework
 from ..model_state import gradients, set_training, stored_arrays, structure
 from .load import load_object, make_model, telling
 from .nested_tensors import tensors_in
@@ -27,7 +26,7 @@ class UserModel:
 
     def __init__(self, framework: str, model: Any, plan: Plan, arguments: str = "") -> None:
         self.framework, self.plan = framework, plan
-        self.backend: Framework = load_backend(framework)
+        self.backend = load_backend(framework)
         self.device = self.backend.device.choose_device(plan.device)
         self.backend.device.make_repeatable()
         self.version = self.backend.device.version()

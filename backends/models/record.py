@@ -189,12 +189,12 @@ class Recording:
     def _changed(self, call: Open, out, tensors):
         """The outputs with rounding added, or with another pass's in their place; only of what this call made."""
         index, fresh = call.content["index"], {id(tensor) for _, tensor in tensors if not self._known(tensor)}
-        if self.noise:
+        if (noise := self.noise) is not None:
             return map_tensors(
                 out, self._tensors.is_tensor,
-                lambda t: self.noise.output(self._tensors, call.content, t, self._sizes(call)) if id(t) in fresh else t,
+                lambda t: noise.output(self._tensors, call.content, t, self._sizes(call)) if id(t) in fresh else t,
             )  # fmt: skip
-        others = iter(self.replace.get(index, []))
+        others = iter(self.replace.get(index, []) if self.replace else [])
 
         def exchanged(tensor):
             array = next(others, None)

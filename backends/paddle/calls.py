@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Iterator
 
 import paddle
-from paddle import nn
+from paddle.nn import Layer as Model
 
 NAME = "paddle"
 LIBRARY = ("paddle.nn.",)
@@ -33,7 +33,7 @@ class _Exchanged:
 
     silent = False
 
-    def __init__(self, handler: Callable, model: nn.Layer) -> None:
+    def __init__(self, handler: Callable, model: Model) -> None:
         self.handler, self.model = handler, model
         self.telling: dict[object, Callable] = {}
         self.undo: list[Callable[[], None]] = []
@@ -91,7 +91,7 @@ def _is_step(function: Callable) -> bool:
     return (getattr(function, "__module__", None) or "").startswith(FUNCTIONS)
 
 
-def intercept(handler: Callable, model: nn.Layer) -> contextlib.AbstractContextManager:
+def intercept(handler: Callable, model: Model) -> contextlib.AbstractContextManager:
     return _Exchanged(handler, model)
 
 
@@ -104,5 +104,5 @@ def quiet() -> Iterator[None]:
         _Exchanged.silent = before
 
 
-def named_modules(model: nn.Layer) -> Iterator[tuple[str, nn.Layer]]:
-    return model.named_sublayers(include_self=True)
+def named_modules(model: Model) -> Iterator[tuple[str, Model]]:
+    return iter(model.named_sublayers(include_self=True))

@@ -23,13 +23,13 @@ def choose_device(wanted: str) -> str:
     if wanted == "cuda" and not there:
         raise EnvironmentFailed("Paddle finds no CUDA GPU here: use --device cpu, or install paddlepaddle-gpu")
     device = "cuda" if there and wanted in ("auto", "cuda") else "cpu"
-    paddle.set_device("gpu" if device == "cuda" else "cpu")
+    paddle.device.set_device("gpu" if device == "cuda" else "cpu")
     return device
 
 
 def make_repeatable() -> contextlib.AbstractContextManager:
     back = contextlib.ExitStack()
-    back.callback(paddle.set_device, paddle.get_device())
+    back.callback(paddle.device.set_device, paddle.device.get_device())
     before = os.environ.get(_TF32)
     back.callback(os.environ.pop, _TF32, None) if before is None else back.callback(os.environ.update, {_TF32: before})
     os.environ[_TF32] = "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import paddle
 from paddle import Tensor, nn
@@ -24,7 +25,7 @@ def attach(root: nn.Layer, name: str, module: nn.Layer) -> None:
 
 def realise(network: spec.Network, root: nn.Layer, prefix: str) -> dict:
     """Make a network's layers below `root`; returns the callables that `run_network` asks for."""
-    made = {layer.name: make_layer(layer) for layer in network.walk() if layer.parameters()}
+    made: dict[str, Any] = {layer.name: make_layer(layer) for layer in network.walk() if layer.parameters()}
     for name, module in made.items():
         attach(root, prefix + name, module)
     acts = {f"#{i}": make_layer(layer) for i, layer in enumerate(network.layers) if isinstance(layer, spec.Activation)}

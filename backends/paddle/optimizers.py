@@ -12,7 +12,7 @@ from paddle import optimizer as optim
 
 from ...common.arrays import Arrays
 from ...common.traces.optimizer import OptimizerSettings
-from ...common.weights.adam_steps import beta_power, steps_of
+from ...common.weights.adam_steps import beta_power
 from ...common.weights.optimizer_state import OptimizerState
 from .calls import quiet
 from .tensors import to_numpy
@@ -30,7 +30,7 @@ def _made(wanted: OptimizerSettings, parameters: Sequence[Tensor]) -> optim.Opti
     number = wanted.settings
     decay = number["weight_decay"]
     decay = decay if wanted.kind == "adamw" else decay or None  # a decay of 0 would be computed and added all the same
-    common = {"learning_rate": number["lr"], "weight_decay": decay, "parameters": parameters}
+    common: dict[str, Any] = {"learning_rate": number["lr"], "weight_decay": decay, "parameters": parameters}
     if wanted.kind in ("adam", "adamw"):
         kind = optim.Adam if wanted.kind == "adam" else optim.AdamW
         return kind(beta1=number["beta1"], beta2=number["beta2"], epsilon=number["eps"], **common)
@@ -72,13 +72,6 @@ def _kept(optimizer: optim.Optimizer, key: str, parameter: Tensor) -> Tensor | N
     """What is kept for a parameter. A loaded state waits under the names of its file until the first step."""
     made = optimizer._accumulators.get(key, {}).get(parameter.name)
     return optimizer._accumulators_holder.get(f"{parameter.name}_{key}_0") if made is None else made
-
-
-def steps_taken(optimizer: optim.Adam, parameters: Mapping[str, Tensor]) -> int:
-    # Paddle keeps the powers of Adam's betas, not the step.
-    powers = (_kept(optimizer, "beta2_pow_acc", parameter) for parameter in parameters.values())
-    power = next((power for power in powers if power is not None), None)
-    return 0 if power is None else steps_of(to_numpy(power), optimizer._beta2)
 
 
 def load_state(optimizer: optim.Adam, parameters: Mapping[str, Tensor], state: OptimizerState) -> None:

@@ -20,7 +20,7 @@ def tensor(array: np.ndarray, dtype: str, device: str, gradient: bool = False) -
     made = paddle.to_tensor(np.asarray(array, order="C"))  # on the device that `choose_device` has set
     if not made.is_floating_point():
         return made
-    made = made.astype(dtype)
+    made = made.astype(getattr(paddle, dtype))
     made.stop_gradient = not gradient
     # A leaf must not be changed in place, which a model may well do with its input: so it gets a copy of one.
     return made.clone() if gradient else made

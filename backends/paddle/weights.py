@@ -6,38 +6,39 @@ from collections.abc import Mapping
 
 import numpy as np
 import paddle
-from paddle import Tensor, nn
+from paddle import Tensor
+from paddle.nn import Layer as Model
 
 from ...common.errors import BadInput
 
 
-def tensors(model: nn.Layer) -> dict[str, Tensor]:
+def tensors(model: Model) -> dict[str, Tensor]:
     return model.state_dict()  # the live ones always
 
 
-def assign(model: nn.Layer, arrays: Mapping[str, np.ndarray]) -> None:
+def assign(model: Model, arrays: Mapping[str, np.ndarray]) -> None:
     live = tensors(model)
     for name, array in arrays.items():
         made = paddle.to_tensor(np.array(array, order="C"), place=live[name].place).reshape(live[name].shape)
         live[name].set_value(made.astype(live[name].dtype))
 
 
-def load_strictly(model: nn.Layer, arrays: Mapping[str, np.ndarray]) -> None:
+def load_strictly(model: Model, arrays: Mapping[str, np.ndarray]) -> None:
     # Paddle only warns of keys that do not fit: here they count.
     missing, unexpected = model.set_state_dict({name: paddle.to_tensor(array) for name, array in arrays.items()})
     if missing or unexpected:
         raise BadInput(f"Paddle misses {missing[:20]} and does not expect {unexpected[:20]}")
 
 
-def to_dtype(model: nn.Layer, dtype: str) -> None:
+def to_dtype(model: Model, dtype: str) -> None:
     _move(model, dtype=dtype)
 
 
-def to_device(model: nn.Layer, device: str) -> None:
+def to_device(model: Model, device: str) -> None:
     _move(model, device="gpu" if device == "cuda" else device)
 
 
-def _move(model: nn.Layer, **where) -> None:
+def _move(model: Model, **where) -> None:
     aside = []  # recurrent layers hold an empty random state, which Paddle fails to move
     for layer in model.sublayers(include_self=True):
         if "_dropout_state" in layer._buffers:
@@ -47,6 +48,6 @@ def _move(model: nn.Layer, **where) -> None:
         layer._buffers["_dropout_state"] = state
 
 
-def clear_gradients(model: nn.Layer) -> None:
+def clear_gradients(model: Model) -> None:
     for parameter in model.parameters():
         parameter.clear_gradient(set_to_zero=False)  # Paddle's default leaves zeros, which an optimizer takes

@@ -7,7 +7,7 @@ frameworks: they may run in different processes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class Climber:
         """What this side has to show on one rung."""
         if rung in LOWERED:
             return self.lowered(LOWERED[rung])
-        ways = dict(zip(RUNGS, (
+        ways: dict[str, Callable[[], Arrays]] = dict(zip(RUNGS, (
             self.structure, self.data, self.initialisation, self.forward, self.objective, self.gradients,
             self.one_step, self.steps, self.statistics, self.resume, self.training,
         ), strict=True))  # fmt: skip

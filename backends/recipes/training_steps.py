@@ -83,8 +83,8 @@ class Trajectory:
     def _freely(self, plan, step: int, terms: np.ndarray, weights: Arrays) -> None:
         loss = relative_error(take_step(self.free, plan, step)[0], terms[0])
         free = self.free.weights()
-        joined = [np.concatenate([arrays[name].ravel() for name in self.rates]) for arrays in (free, weights)]
-        self.apart.append([loss, relative_error(*joined)])
+        one, other = (np.concatenate([arrays[name].ravel() for name in self.rates]) for arrays in (free, weights))
+        self.apart.append([loss, relative_error(one, other)])
 
     def _statistics(self, weights: Arrays) -> Arrays:
         return {name: weights[name] for name in self.recipe.model.buffers() if name in weights}

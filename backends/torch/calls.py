@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import nn
+from torch.nn import Module as Model
 from torch.overrides import TorchFunctionMode
 
 NAME = "torch"
@@ -32,7 +32,7 @@ class _Seen(TorchFunctionMode):
         return self.handler(name, func, args, kwargs)
 
 
-def intercept(handler: Callable, model: nn.Module) -> contextlib.AbstractContextManager:
+def intercept(handler: Callable, model: Model) -> contextlib.AbstractContextManager:
     return _Seen(handler)
 
 
@@ -40,5 +40,5 @@ def quiet() -> contextlib.AbstractContextManager:
     return torch._C.DisableTorchFunction()
 
 
-def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    return model.named_modules()
+def named_modules(model: Model) -> Iterator[tuple[str, Model]]:
+    return iter(model.named_modules())

@@ -41,6 +41,10 @@ def activation(layer: Activation) -> Callable[[Tensor], Tensor]:
 class RuledBatchNorm(nn.BatchNorm2d):
     """Of any rank; its running variance follows the recipe's rule, whichever framework it came from."""
 
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     def __init__(self, layer: BatchNorm) -> None:
         super().__init__(layer.features, layer.held_eps, layer.momentum)
         self.layer = layer

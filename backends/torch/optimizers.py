@@ -26,7 +26,7 @@ def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> 
 
 def _made(wanted: OptimizerSettings, parameters: Sequence[Tensor]) -> optim.Optimizer:
     number = wanted.settings
-    common = {"lr": number["lr"], "weight_decay": number["weight_decay"]}
+    common: dict[str, Any] = {"lr": number["lr"], "weight_decay": number["weight_decay"]}
     if wanted.kind in ("adam", "adamw"):
         kind = optim.Adam if wanted.kind == "adam" else optim.AdamW
         return kind(parameters, betas=(number["beta1"], number["beta2"]), eps=number["eps"], **common)
@@ -70,10 +70,6 @@ def moments(optimizer: optim.Optimizer, parameters: Mapping[str, Tensor]) -> dic
             if key in MOMENTS and torch.is_tensor(value) and value.shape == parameter.shape:
                 kept.setdefault(MOMENTS[key], {})[name] = to_numpy(value)
     return kept
-
-
-def steps_taken(optimizer: optim.Adam, parameters: Mapping[str, Tensor]) -> int:
-    return max((int(state["step"]) for state in optimizer.state.values()), default=0)
 
 
 def load_state(optimizer: optim.Adam, parameters: Mapping[str, Tensor], state: OptimizerState) -> None:

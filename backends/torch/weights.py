@@ -6,36 +6,37 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import Module as Model
 
 from ...common.errors import BadInput
 
 
-def tensors(model: nn.Module) -> dict[str, Tensor]:
+def tensors(model: Model) -> dict[str, Tensor]:
     return model.state_dict(keep_vars=True)  # else detached: without gradients, and no parameters
 
 
-def assign(model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
+def assign(model: Model, arrays: Mapping[str, np.ndarray]) -> None:
     live = tensors(model)
     with torch.no_grad():
         for name, array in arrays.items():
             live[name].copy_(torch.from_numpy(np.array(array, order="C")).reshape(live[name].shape))
 
 
-def load_strictly(model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
+def load_strictly(model: Model, arrays: Mapping[str, np.ndarray]) -> None:
     try:
         model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, strict=True)
     except (RuntimeError, TypeError) as error:
         raise BadInput(f"PyTorch does not take the weights: {' '.join(str(error).split())[:300]}") from None
 
 
-def to_dtype(model: nn.Module, dtype: str) -> None:
+def to_dtype(model: Model, dtype: str) -> None:
     model.to(dtype=getattr(torch, dtype))
 
 
-def to_device(model: nn.Module, device: str) -> None:
+def to_device(model: Model, device: str) -> None:
     model.to(device)
 
 
-def clear_gradients(model: nn.Module) -> None:
+def clear_gradients(model: Model) -> None:
     model.zero_grad(set_to_none=True)

@@ -134,13 +134,13 @@ def as_inputs(inputs: Any) -> list[Input]:
     if isinstance(inputs, str):
         return parse_inputs([inputs])
     if isinstance(inputs, Mapping):
-        return [_held(name, value) for name, value in inputs.items()]
+        return [_given(name, value) for name, value in inputs.items()]
     many = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    given = (parse_inputs([value]) if isinstance(value, str) else [_held("", value)] for value in many)
+    given = (parse_inputs([value]) if isinstance(value, str) else [_given("", value)] for value in many)
     return [each for inputs in given for each in inputs]
 
 
-def _held(name: str, value: Any) -> Input:
+def _given(name: str, value: Any) -> Input:
     if isinstance(value, Input):
         return value
     value = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)

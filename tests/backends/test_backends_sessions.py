@@ -107,6 +107,17 @@ def test_optimiser_states_agree_and_carry_over(system):
             assert relative_error(crossed[parameter], array) <= bound("float64 ten steps"), parameter
 
 
+@pytest.mark.parametrize("backend", NAMES)
+def test_steps_are_counted_beyond_what_powers_of_beta_can_tell(backend):
+    """0.999 to the power of 200,000 is no float32 number any more."""
+    made, _ = trained(backend, SYSTEMS["aistudio-vae"], "float32", 1)
+    states = {name: replace(state, step=200_000) for name, state in made.optimizer_states().items()}
+    made.load_optimizer_states(states)
+    next(made.epoch(plan_epoch(made.recipe, 1, 0, 160)))
+    assert {state.step for state in made.optimizer_states().values()} == {200_001}
+    assert all(np.isfinite(array).all() for array in made.weights().values())
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_evaluation_gives_the_same_outputs(system):
     """In evaluation mode, after training: running statistics in use, nothing dropped."""
