@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..common.spec import Condition, Dropout, LabelChannel, Latent, Network, Reshape
-from ..common.traces.exchange import trace_name
 
 Tensor = Any
 Observer = Callable[[str, Tensor], None]
@@ -52,7 +51,7 @@ def run_network(
             x = x if masks is None else x * masks[layer.name].reshape(x.shape)
         else:
             x = modules[layer.name or f"#{place}"](x)
-        observe(f"{network.name}.{trace_name(place, layer)}", x)
+        observe(network.activation_name(place), x)
     heads = tuple(modules[head.name](x) for head in network.heads)
     for head, output in zip(network.heads, heads, strict=True):
         observe(f"{network.name}.{head.name}", output)

@@ -19,7 +19,7 @@ exit codes: 0 the same system, 1 different systems, 2 bad input, 3 a framework o
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    from dualport.scripts.diff import add_outcome_options
+    from dualport.scripts.terminal.comparison import add_outcome_options
     from dualport.scripts.terminal.model_options import add_run_options
 
     parser.add_argument("--paddle", required=True, metavar="MODEL", help="file.py:Name or package.module:Name of a "
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     from dualport.backends.models.align import DIRECTIONS, Pair, align_pair
     from dualport.common.atomic import make_folder
     from dualport.common.compare.matching.layers import parse_map
-    from dualport.scripts.diff import facts_of, show
+    from dualport.scripts.terminal.comparison import show
     from dualport.scripts.terminal.tracing_progress import TracingProgress
 
     pair = Pair(
@@ -76,5 +76,5 @@ def run(arguments: argparse.Namespace) -> int:
     )
     folder = make_folder(arguments.report) if arguments.report else None
     with TracingProgress() as progress:
-        difference = align_pair(pair, True, progress.show)
-    return show(difference, facts_of(*difference.heads), folder, arguments)
+        comparison = align_pair(pair, True, progress.show)
+    return show(comparison, folder, arguments)

@@ -106,7 +106,7 @@ def _run_models(arguments: argparse.Namespace) -> int:
     print(
         f"{conversion.source} -> {conversion.target}: {conversion.recipe}; read back, it gives the source bit for bit"
     )
-    return _show_checks(verify_model(done, inputs)) if arguments.verify else 0
+    return _show_agreement(verify_model(done, inputs)) if arguments.verify else 0
 
 
 def _print_rows(done) -> None:
@@ -125,11 +125,11 @@ def _verify(done, arguments: argparse.Namespace, settings: dict) -> int:
         raise BadInput("--verify runs networks, and this is optimiser state; leave it out (the file is written)")
     from dualport.backends.recipes.verify import verify
 
-    return _show_checks(verify(done, arguments.key, arguments.source_dtype, settings))
+    return _show_agreement(verify(done, arguments.key, arguments.source_dtype, settings))
 
 
-def _show_checks(checks) -> int:
-    for check in checks:
-        verdict = "agree" if check.ok else "DIFFER"
-        print(f"verify: {check.what}: {verdict}, relative difference {check.difference:.1e}, bound {check.bound:.0e}")
-    return 0 if all(check.ok for check in checks) else 1
+def _show_agreement(rows) -> int:
+    for row in rows:
+        verdict = "agree" if row.ok else "DIFFER"
+        print(f"verify: {row.name}: {verdict}, relative difference {row.error64:.1e}, bound {row.bound64:.0e}")
+    return 0 if all(row.ok for row in rows) else 1

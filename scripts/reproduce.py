@@ -115,7 +115,7 @@ def _reproduce(published, trained, source: str, arguments: argparse.Namespace, b
     if published.published:
         judge = outcome.images >= FULL and trained.training.optimizers == published.training.optimizers
         for backend, history in outcome.history.items():
-            outcome.checks += agreement.published_checks(backend, history, published.published, judge)
+            outcome.rows += agreement.published_rows(backend, history, published.published, judge)
     return outcome
 
 
@@ -137,13 +137,13 @@ def _compare(outcome, jobs: dict, folders: dict) -> None:
     outputs = run_all({name: (outputs_of, (job, runs)) for name, job in jobs.items()})
     torch, paddle = outputs["torch"][0], outputs["paddle"][0]
     history = outcome.history
-    outcome.checks = [
-        agreement.initial_check(built["torch"], built["paddle"]),
-        *agreement.lockstep_checks(outcome.steps),
-        agreement.free_running_check(folders["torch"].read_steps(), folders["paddle"].read_steps(), lockstep.STEPS),
-        agreement.epoch_check(history["torch"], history["paddle"], short=outcome.images < FULL),
-        agreement.exchange_check("torch", "paddle", torch[0], paddle[0]),
-        agreement.exchange_check("paddle", "torch", paddle[1], torch[1]),
+    outcome.rows = [
+        agreement.initial_row(built["torch"], built["paddle"]),
+        *agreement.lockstep_rows(outcome.steps),
+        agreement.free_running_row(folders["torch"].read_steps(), folders["paddle"].read_steps(), lockstep.STEPS),
+        agreement.epoch_row(history["torch"], history["paddle"], short=outcome.images < FULL),
+        agreement.exchange_row("torch", "paddle", torch[0], paddle[0]),
+        agreement.exchange_row("paddle", "torch", paddle[1], torch[1]),
     ]
 
 
@@ -168,12 +168,12 @@ def _print_outcome(outcome) -> None:
         for row in rows:
             table.add_row(*row)
         console.print(table)
-    if not outcome.checks:
+    if not outcome.rows:
         return
     table = Table(title=f"{outcome.trained.name}: agreement", title_justify="left")
     for column in ("", "difference", "bound", ""):
         table.add_column(column, justify="right" if column else "left")
-    for check in outcome.checks:
-        mark = {True: "agrees", False: "DIFFERS", None: ""}[check.ok]
-        table.add_row(check.what, f"{check.difference:.1e}", "" if check.bound is None else f"{check.bound:.0e}", mark)
+    for row in outcome.rows:
+        mark, limit = ("agrees" if row.ok else "DIFFERS", f"{row.bound64:.0e}") if row.judged else ("", "")
+        table.add_row(row.name, f"{row.error64:.1e}", limit, mark)
     console.print(table)

@@ -16,7 +16,6 @@ exit codes: 0 the same system, 1 different systems, 2 bad input, 3 a framework o
 """
 
 BATCH = 16  # enough for every formula to show; the published batch takes longer and proves no more
-MARKS = {"pass": "[green]pass[/]", "fail": "[bold red]FAIL[/]", "skipped": "[dim]skipped[/]"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     from dualport.backends.recipes.validate import validate
     from dualport.common import recipes
     from dualport.common.atomic import make_folder
-    from dualport.common.compare.ladder import Climb, Side
+    from dualport.common.compare.ladder import LadderPlan, Side
+    from dualport.scripts.terminal.rung_table import RungTable
 
     settings = recipes.parse_settings(arguments.set)
     recipe = recipes.recipe(arguments.recipe, settings)
@@ -66,76 +66,28 @@ def run(arguments: argparse.Namespace) -> int:
     # Embedded data: the ladder needs a few batches that fit the model, not the published set.
     arguments.data = arguments.data or ("photos" if recipe.data.source == "photos" else "digits")
     dataset = load_data(recipe, arguments.data, arguments.transposed)
-    climb = Climb(recipe, dataset, arguments.seed, arguments.steps, arguments.epochs, precisions)
+    plan = LadderPlan(recipe, dataset, arguments.seed, arguments.steps, arguments.epochs, precisions)
     folder = make_folder(arguments.report) if arguments.report else None
     sides = tuple(Side(name, recipe, devices[name]) for name in NAMES)
     isolate = arguments.isolate or "cuda" in devices.values()
-    table = Rows(NAMES)
-    verdict = validate(sides, climb, isolate, arguments.all, table.show)
+    table = RungTable(NAMES)
+    verdict = validate(sides, plan, isolate, arguments.all, table.show)
     print(verdict.sentence)
     if folder is not None:
-        _write(folder, verdict, climb, devices, isolate, arguments)
+        _write(folder, verdict, plan, devices, isolate, arguments)
     return 0 if verdict.ok else 1
 
 
-class Rows:
-    """The table of rungs, a line as each is done."""
-
-    def __init__(self, sides: tuple[str, ...], timed: bool = True) -> None:
-        from rich.console import Console
-
-        self.timed = timed  # whether a rung has a time of its own
-        self.console, self.sides, self.begun = Console(highlight=False, soft_wrap=True), sides, False
-
-    def show(self, rung) -> None:
-        """Print one rung, the first under a header; below it where the sides part."""
-        if not self.begun:
-            self._head()
-        if rung.skipped:
-            self._say(f"{rung.name:<20}[dim]skipped: {rung.reason}[/]")
-            return
-        lost = "".join(f"{_figure(rung.float32_error(side)):>16}" for side in self.sides)
-        shares = [share for share in (rung.share(side) for side in self.sides) if share is not None]
-        share = f"{max(shares):.0%} of the bound" if shares else "–"
-        mark = MARKS[rung.status] + " " * (8 - len(rung.status))
-        self._say(
-            f"{rung.name:<20}{mark}{_figure(rung.float64_error):>14}{_figure(rung.bound):>9}{lost}{share:>23}"
-            + (f"{rung.seconds:>7.1f}" if self.timed else "")
-        )
-        if rung.first is not None:
-            remark = f": {rung.first.remark}" if rung.first.remark else ""
-            self._say(f"{'':<20}[red]first at {rung.first.name}[/]{remark}")
-        if rung.reason:
-            self._say(f"{'':<20}[dim]{rung.reason}[/]")
-
-    def _head(self) -> None:
-        lost = "".join(f"{side + ' float32':>16}" for side in self.sides)
-        figures = f"{'float64 error':>14}{'bound':>9}{lost}{'explained by rounding':>23}" + f"{'s':>7}" * self.timed
-        self._say(f"[bold]{'':<28}{figures}[/]")
-        self.begun = True
-
-    def _say(self, line: str) -> None:
-        self.console.print(line)
-
-
-def _figure(value: float | None) -> str:
-    from dualport.common.compare.verdict import short
-
-    if value is None:
-        return "–"
-    return "equal" if value == 0 else short(value)
-
-
-def _write(folder, verdict, climb, devices: dict[str, str], isolate: bool, arguments: argparse.Namespace) -> None:
+def _write(folder, verdict, plan, devices: dict[str, str], isolate: bool, arguments: argparse.Namespace) -> None:
     from dualport.common.atomic import make_folder, write_text
     from dualport.common.report import write_report
-    from dualport.common.report.validation import build_report
+    from dualport.common.report.comparison import validation_report
     from dualport.common.runs.config import versions
 
     write_text(folder / "validation.json", verdict.text())
-    facts = [("data", f"{arguments.data}, {len(climb.dataset):,} images"), ("seed", climb.seed)]
-    facts += [("batch", climb.recipe.training.batch_size), ("steps", climb.steps)]
+    facts = [("data", f"{arguments.data}, {len(plan.dataset):,} images"), ("seed", plan.seed)]
+    facts += [("batch", plan.recipe.training.batch_size), ("steps", plan.steps)]
     facts += [(f"device of {name}", where) for name, where in devices.items()]
     facts += [("processes", "one for each framework" if isolate else "one"), *versions().items()]
-    report = build_report(verdict, facts, make_folder(folder / "figures"))
+    report = validation_report(verdict, facts, make_folder(folder / "figures"))
     print(f"report: {write_report(folder / 'report.html', report)}")

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...common.compare.explanation.divergence import explain_difference, mapping_by_graph
-from ...common.compare.models import Difference, diff, graph_of
-from ...common.compare.same_inputs import OwnErrors, follow_plan, mark_own
+from ...common.compare.explanation.divergence import explain_difference
+from ...common.compare.explanation.renamed_layers import crossed_explanation, mapping_by_graph
+from ...common.compare.models import Comparison, diff, graph_of
+from ...common.compare.same_inputs import ErrorsOnSameInputs, follow_plan, mark_by_itself
 from ...common.errors import BadInput, choose
 from ...common.traces.inputs import as_inputs
 from ...common.traces.optimizer import OptimizerSettings, parse_optimizer
@@ -100,14 +101,14 @@ def _follow(framework: str, pair: Pair, folder: str, mode: str, wanted: dict, te
         start = {name: run.array("start", name) for name in run.names("start")}
         model.load({name: array for name, array in start.items() if array is not None})
     with open_trace(Path(folder) / f"{source}.h5") as other, model.kept():
-        with OwnErrors(other.runs["float64", mode], wanted, Path(folder) / "own.h5") as writer:
+        with ErrorsOnSameInputs(other.runs["float64", mode], wanted, Path(folder) / "own.h5") as writer:
             run_pass(model, "float64", mode, writer, replace=writer)
         return writer.errors
 
 
 def align_pair(
     pair: Pair, isolate: bool = True, tell: Tell = lambda who, what: None, explain: bool = True
-) -> Difference:
+) -> Comparison:
     """Trace both, compare, and where they differ find out why.
 
     Raises:
@@ -120,17 +121,17 @@ def align_pair(
         _run(tasks, isolate, lambda who, event: tell(who, event.get("pass", "")))
         (Path(folder) / SKETCH).unlink()
         with open_trace(Path(folder) / f"{source}.h5") as a, open_trace(Path(folder) / f"{target}.h5") as b:
-            difference = diff(a, b, pair.mapped, lambda mode: tell("compare", mode))
-            if difference.ok or not explain:
-                return difference
-            _separate(pair, folder, difference, isolate, tell)
+            comparison = diff(a, b, pair.mapped, lambda mode: tell("compare", mode))
+            if comparison.ok or not explain:
+                return comparison
+            _separate(pair, folder, comparison, isolate, tell)
             tell("explain", "what is known to differ")
-            difference.explanations += explain_difference(difference, a, b, Path(folder) / "own.h5")
-            others = mapping_by_graph(graph_of(a), graph_of(b), difference.matching)
+            comparison.explanations += explain_difference(comparison, a, b, Path(folder) / "own.h5")
+            others = mapping_by_graph(graph_of(a), graph_of(b), comparison.matching)
     if others:
         tell("explain", "layers under other names")
-        difference.explanations += _crossed(pair, others, isolate)
-    return difference
+        comparison.explanations += _crossed(pair, others, isolate)
+    return comparison
 
 
 def _run(tasks: dict, isolate: bool, tell: Callable[[str, dict], None]) -> dict:
@@ -142,22 +143,20 @@ def _run(tasks: dict, isolate: bool, tell: Callable[[str, dict], None]) -> dict:
     }
 
 
-def _separate(pair: Pair, folder: str, difference: Difference, isolate: bool, tell: Tell) -> None:
+def _separate(pair: Pair, folder: str, comparison: Comparison, isolate: bool, tell: Tell) -> None:
     """Tell own errors from inherited ones in each mode whose forward pass parts."""
     _, target = pair.sides
-    for mode, rung in difference.forwards.items():
+    for mode, rung in comparison.forwards.items():
         if all(row.same for row in rung.rows) or "float64" not in pair.plan.dtypes:
             continue
         tell(target, f"each call on its own, {mode}")
-        wanted = follow_plan(difference.paired[mode])
+        wanted = follow_plan(comparison.paired[mode])
         task = {target: (_follow, (target, pair, folder, mode, wanted))}
-        mark_own(difference, mode, _run(task, isolate, lambda who, event: None)[target])
+        mark_by_itself(comparison, mode, _run(task, isolate, lambda who, event: None)[target])
 
 
 def _crossed(pair: Pair, others: dict[str, str], isolate: bool) -> list:
     """Whether the layers agree if those that are fed alike are taken for each other, whatever their names."""
-    from ...common.compare.explanation.divergence import crossed_explanation
-
     mapped = pair.mapped | others
     layer_map = mapped if pair.sides[0] == "paddle" else {y: x for x, y in mapped.items()}
     plan = replace(pair.plan, dtypes=pair.plan.dtypes[:1], modes=pair.plan.modes[:1], steps=0, rounding=False)
@@ -182,7 +181,7 @@ def align(
     seed: int = 1,
     map: Mapping[str, str] | None = None,  # as the command's option is called
     device: str = "cpu",
-) -> Difference:
+) -> Comparison:
     """Prove a live pair of models equal, or find where they part; both are afterwards as they were.
 
     The weights of one are carried into the other for the time of the comparison, by the kind of each layer.

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ...common.atomic import atomic_path
-from ...common.compare.agreement import Check, judged
+from ...common.compare.facts import About
 from ...common.compare.matching.graph import nodes_of
 from ...common.compare.matching.layers import Matching, match_nodes
+from ...common.compare.row import Row, judged
 from ...common.distance import relative_error
 from ...common.errors import BadInput, choose
 from ...common.traces.inputs import Input
@@ -143,7 +144,7 @@ def _match(
     return matching
 
 
-def verify_model(done: Converted, inputs: Sequence[Input]) -> list[Check]:
+def verify_model(done: Converted, inputs: Sequence[Input]) -> list[Row]:
     """Load both files by each framework's own strict loading, run both models on the same input, compare the outputs.
 
     Raises:
@@ -203,12 +204,12 @@ def _outputs(model: UserModel, inputs: list[Input], dtype: str) -> list[np.ndarr
         return [tensors.to_array(tensor) for _, tensor in tensors_in(outputs, tensors.is_tensor)]
 
 
-def _checks(order: list[UserModel], outputs: list[list[np.ndarray]], conversion: Conversion, dtype: str) -> list[Check]:
+def _checks(order: list[UserModel], outputs: list[list[np.ndarray]], conversion: Conversion, dtype: str) -> list[Row]:
     files = (conversion.source, conversion.target)
     ends = [f"{model.framework} ({Path(file).name})" for model, file in zip(order, files, strict=True)]
     if [output.shape for output in outputs[0]] != [output.shape for output in outputs[1]]:
-        return [judged(f"shapes of the outputs, {ends[1]} against {ends[0]}", float("inf"), "float64 forward")]
+        return [judged(About("shapes of outputs", *ends), float("inf"), "float64 forward")]
     inputs = ", ".join("×".join(map(str, wanted.shape)) for wanted in order[0].plan.inputs)
     worst = max((relative_error(b, a) for a, b in zip(*outputs, strict=True)), default=float("inf"))
     quantity = "float64 forward" if dtype == "float64" else "converted model, float32 forward"
-    return [judged(f"outputs on {inputs} in {dtype}, {ends[1]} against {ends[0]}", worst, quantity)]
+    return [judged(About("outputs of a model", *ends, f"{inputs} in {dtype}"), worst, quantity)]

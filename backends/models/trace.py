@@ -16,7 +16,7 @@ import numpy as np
 from ...common.distance import ROUNDOFF
 from ...common.traces.inputs import describe
 from ...common.traces.reading import FORMAT, VERSION
-from ...common.traces.writing import Compared, Measured, Stored
+from ...common.traces.writing import ErrorsOnly, Lean, Stored
 from ...common.weights.rules import to_canonical
 from .load import telling
 from .model import UserModel
@@ -95,9 +95,9 @@ def write_trace(model: UserModel, path, tell: Callable[[str], None] = lambda wha
                 writer = Stored(runs.create_group(f"{dtype}/{mode}"))
                 put_all(writer, "start", model.start)
                 if plan.lean and dtype != plan.dtypes[0]:
-                    writer = Measured(writer.group, runs[f"{plan.dtypes[0]}/{mode}"])
+                    writer = Lean(writer.group, runs[f"{plan.dtypes[0]}/{mode}"])
                 run_pass(model, dtype, mode, writer)
-                if isinstance(writer, Measured):
+                if isinstance(writer, Lean):
                     writer.note("lost", writer.lost)
         if plan.rounding:
             head.note("rounding", _rounding(model, runs, tell))
@@ -113,7 +113,7 @@ def _rounding(model: UserModel, runs, tell: Callable[[str], None]) -> dict:
             tell(f"rounding in {dtype}, {mode}")
             model.backend.device.seed_all(plan.seed)
             into = errors.setdefault(dtype, {}).setdefault(mode, {})
-            run_pass(model, dtype, mode, Compared(runs[f"{exact}/{mode}"], into), Noise(ROUNDOFF[dtype]))
+            run_pass(model, dtype, mode, ErrorsOnly(runs[f"{exact}/{mode}"], into), Noise(ROUNDOFF[dtype]))
     return errors
 
 

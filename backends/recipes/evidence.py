@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...common.arrays import Arrays, text_array, under
-from ...common.compare.ladder import CARRIED_ON, LOWERED, RUNGS, Climb, Side, steps_of
-from ...common.compare.recipes import UNSUPPORTED
+from ...common.compare.ladder import CARRIED_ON, LOWERED, RUNGS, UNSUPPORTED, LadderPlan, Side, steps_of
 from ...common.runs.checkpoint import Checkpoint, Position, load_newest, save
 from ...common.runs.epoch_plan import plan_epoch
 from ...common.runs.initial_weights import initial_weights
@@ -41,7 +40,7 @@ class Climber:
         EnvironmentFailed: the framework or its device is missing.
     """
 
-    def __init__(self, side: Side, climb: Climb, exchange: str) -> None:
+    def __init__(self, side: Side, climb: LadderPlan, exchange: str) -> None:
         self.side, self.climb, self.exchange = side, climb, Path(exchange)
         self.backend = load_backend(side.backend)
         self.backend.device.choose_device(side.device)  # a missing one is told before anything is computed

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...common.compare.lockstep import StepDifference, record, replay
+from ...common.compare.lockstep import record, replay
+from ...common.compare.row import Row
 from ...common.drawing.write_up import draw
 from ...common.random_streams import normal
 from ...common.runs.checkpoint import load_newest
@@ -27,7 +28,7 @@ def train_and_draw(job: Job, tell: Tell) -> list[str]:
     return [str(path) for figure in canvas.recipe.figures for path in draw(canvas, figure)]
 
 
-def take_first_steps(job: Job, folder: str, tell: Tell) -> tuple[dict[str, np.ndarray], list[StepDifference]]:
+def take_first_steps(job: Job, folder: str, tell: Tell) -> tuple[dict[str, np.ndarray], list[tuple[Row, Row]]]:
     """Initial weights as this framework built them; then record the first steps, or take the recorded ones.
 
     Args:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...common.arrays import Arrays, text_array
-from ...common.compare.ladder import Climb, Side
-from ...common.compare.recipes import REFUSED, Ladder, skipped
+from ...common.compare.ladder import REFUSED, LadderPlan, Side
+from ...common.compare.recipes import Ladder
 from ...common.compare.verdict import FAIL, Rung, Verdict
 from ...common.errors import BadInput, EnvironmentFailed
-from ...common.traces.exchange import read_trace, write_trace
+from ...common.traces.exchange import read_arrays, write_arrays
 from ..processes import run_all
 from .evidence import Climber
 
@@ -26,7 +26,7 @@ class _Stop(Exception):
 
 def validate(
     sides: tuple[Side, Side],
-    climb: Climb,
+    climb: LadderPlan,
     isolate: bool = False,
     every: bool = False,
     on_rung: OnRung = lambda rung: None,
@@ -58,12 +58,11 @@ def validate(
     return verdict
 
 
-def _together(sides: tuple[Side, Side], climb: Climb, folder: str, reach: Callable) -> None:
+def _together(sides: tuple[Side, Side], climb: LadderPlan, folder: str, reach: Callable) -> None:
     climbers = {side.backend: Climber(side, climb, folder) for side in sides}
-    left_out = skipped(climb)
     for name in climb.rungs:
         began = time.perf_counter()
-        found = {} if name in left_out else {side: gather(climber, name) for side, climber in climbers.items()}
+        found = {} if name in climb.skips else {side: gather(climber, name) for side, climber in climbers.items()}
         reach(name, found, time.perf_counter() - began)
 
 
@@ -75,7 +74,7 @@ def gather(climber: Climber, name: str) -> Arrays:
         return {REFUSED: text_array(str(error))}
 
 
-def _apart(sides: tuple[Side, Side], climb: Climb, folder: str, reach: Callable) -> None:
+def _apart(sides: tuple[Side, Side], climb: LadderPlan, folder: str, reach: Callable) -> None:
     waiting = list(climb.rungs)
     starts: dict[str, str] = {}
     done: dict[str, dict[str, tuple[str, float]]] = {name: {} for name in climb.rungs}
@@ -91,7 +90,7 @@ def _apart(sides: tuple[Side, Side], climb: Climb, folder: str, reach: Callable)
         while waiting and len(done[waiting[0]]) == len(sides):
             name = waiting.pop(0)
             files = done[name]
-            found = {one.backend: read_trace(files[one.backend][0]) for one in sides if files[one.backend][0]}
+            found = {one.backend: read_arrays(files[one.backend][0]) for one in sides if files[one.backend][0]}
             for path, _ in files.values():
                 Path(path).unlink(missing_ok=True) if path else None
             reach(name, found, max(seconds for _, seconds in files.values()))
@@ -99,7 +98,7 @@ def _apart(sides: tuple[Side, Side], climb: Climb, folder: str, reach: Callable)
     run_all({side.backend: (climb_alone, (side, climb, folder)) for side in sides}, on_event)
 
 
-def climb_alone(side: Side, climb: Climb, folder: str, tell: Callable[[dict], None]) -> None:
+def climb_alone(side: Side, climb: LadderPlan, folder: str, tell: Callable[[dict], None]) -> None:
     """In a process of its own: every rung's evidence into a file, one after the other."""
     try:
         climber = Climber(side, climb, folder)
@@ -108,11 +107,10 @@ def climb_alone(side: Side, climb: Climb, folder: str, tell: Callable[[dict], No
         tell({"start": str(error)})
         return
     tell({"start": ""})
-    left_out = skipped(climb)
     for place, name in enumerate(climb.rungs):
         began, path = time.perf_counter(), Path(folder) / f"{side.backend}-{place:02d}.h5"
-        if name in left_out:
+        if name in climb.skips:
             tell({"rung": name, "file": "", "seconds": 0.0})
             continue
-        write_trace(path, gather(climber, name))
+        write_arrays(path, gather(climber, name))
         tell({"rung": name, "file": str(path), "seconds": time.perf_counter() - began})

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...common import recipes
 from ...common.arrays import Arrays
-from ...common.compare.agreement import Check, judged
+from ...common.compare.facts import About
+from ...common.compare.row import Row, judged
 from ...common.distance import relative_error
 from ...common.random_streams import stream
 from ...common.spec import Network
@@ -23,9 +24,7 @@ from ..model_state import set_training
 COUNT = 16  # examples
 
 
-def verify(
-    conversion: Conversion, key: str | None = None, source_dtype: str | None = None, settings=None
-) -> list[Check]:
+def verify(conversion: Conversion, key: str | None = None, source_dtype: str | None = None, settings=None) -> list[Row]:
     """Compare the outputs of source and target, each in its own framework, network by network.
 
     Raises:
@@ -52,7 +51,7 @@ def verify(
             outputs.append(_outputs(load_backend(framework), bare, arrays, inputs))
         worst = max(relative_error(b, a) for a, b in zip(*outputs, strict=True))
         ends = [f"{framework_of(file)} ({Path(file.path).name})" for file in files]
-        found.append(judged(f"{network.name} outputs, {ends[1]} against {ends[0]}", worst, "float32 forward"))
+        found.append(judged(About("outputs of a network", *ends, network.name), worst, "float32 forward"))
     return found
 
 

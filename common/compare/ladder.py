@@ -28,6 +28,8 @@ LOWERED = {f"forward, {dtype}": dtype for dtype in PRECISIONS[1:]}  # rungs afte
 STEPS = 20
 CARRIED_ON = 3  # steps taken after a hand-over
 MOST_IMAGES = 4096  # beyond it, only training looks at more
+REFUSED = "refused"  # the key under which a side says why it could not go on
+UNSUPPORTED = "unsupported"  # the same of a precision that a side does not have: no fault, and no pass either
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Climb:
+class LadderPlan:
     """What both sides are given.
 
     `recipe` is the one that the witness computes. `epochs` = 0 leaves training out. The first `steps` steps are
@@ -70,6 +72,16 @@ class Climb:
     def rungs(self) -> tuple[str, ...]:
         """Names of all rungs in their order: the mathematics before what each lower precision loses."""
         return RUNGS + tuple(name for name, dtype in LOWERED.items() if dtype in self.precisions)
+
+    @property
+    def skips(self) -> dict[str, str]:
+        """Rungs that are left out, with the reason: a key of `wording.SKIPS`."""
+        left_out = {
+            "steps": "one step" if self.steps < 2 else "",
+            "running statistics": "" if self.recipe.model.has_batch_norm() else "no statistics",
+            "training": "" if self.epochs else "no epochs",
+        }
+        return {name: why for name, why in left_out.items() if why}
 
     def some(self) -> Dataset:
         """The images of every rung but training: all of them, or the first few thousand and a partial batch."""

@@ -8,7 +8,6 @@ difference is then that of one step, and a wrong formula cannot hide behind chao
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,22 +17,10 @@ from ..runs.checkpoint import Position, load_newest, save
 from ..runs.epoch_plan import EpochPlan, plan_epoch
 from ..runs.session_state import capture, restore
 from ..spec import Recipe
+from .facts import About
+from .row import Row, judged
 
 STEPS = 20
-
-
-@dataclass(frozen=True)
-class StepDifference:
-    """One step taken by both from the same state.
-
-    `loss` is the relative difference of the losses. `weights` is that of the arrays after the step, as the root mean
-    square over the worst array, in learning rates: Adam moves a weight by about one learning rate, so a wrong formula
-    gives a tenth or more, and the rounding of the stored weights 1e-4.
-    """
-
-    step: int
-    loss: float
-    weights: float
 
 
 def take_step(session, plan: EpochPlan, step: int) -> np.ndarray:
@@ -70,8 +57,12 @@ def _keep(session, folder: Path, losses: list) -> None:
     save(place, capture(session, Position(total=len(losses), terms=list(losses))))
 
 
-def replay(session, seed: int, count: int, folder: Path) -> list[StepDifference]:
-    """Take every recorded step from the recorded state and compare what it gives."""
+def replay(session, seed: int, count: int, folder: Path) -> list[tuple[Row, Row]]:
+    """Take every recorded step from the recorded state; of each the row of the loss, and that of the weights.
+
+    The error of the weights is the root mean square over the worst array, in learning rates: Adam moves a weight by
+    about one learning rate, so a wrong formula gives a tenth or more, and the rounding of the stored weights 1e-4.
+    """
     recipe = session.recipe
     rates = {
         name: optimizer.learning_rate
@@ -80,11 +71,12 @@ def replay(session, seed: int, count: int, folder: Path) -> list[StepDifference]
     }
     states = [load_newest(place)[0] for place in sorted(folder.iterdir())]
     losses = states[-1].position.terms
-    differences = []
-    for number, (plan, step) in enumerate(first_steps(recipe, seed, count, len(losses))):
-        restore(session, states[number])
-        terms, after = take_step(session, plan, step), states[number + 1]
-        own = session.weights()
-        worst = max(apart(own[name], after.weights[name]).error / rate for name, rate in rates.items())
-        differences.append(StepDifference(number, relative_error(terms[0], losses[number][0]), worst))
-    return differences
+    rows = []
+    for step, (plan, within) in enumerate(first_steps(recipe, seed, count, len(losses))):
+        restore(session, states[step])
+        terms, after = take_step(session, plan, within), states[step + 1]
+        taken, loss = session.weights(), relative_error(terms[0], losses[step][0])
+        worst = max(apart(taken[name], after.weights[name]).error / rate for name, rate in rates.items())
+        about = About("loss of a step", number=step), About("weights of a step", number=step)
+        rows.append((judged(about[0], loss, "float32 step loss"), judged(about[1], worst, "float32 step weights")))
+    return rows

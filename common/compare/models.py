@@ -6,48 +6,32 @@ whose output does not has an error of its own; the others inherited theirs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from ..alignment.operations import MOVES
-from ..distance import relative_error
 from ..errors import BadInput
 from ..traces.reading import Trace
-from .aligned_rung import AlignedRung
+from . import wording
 from .matching.calls import CallPair, call_name, pair_calls
 from .matching.graph import Node, nodes_of
 from .matching.layers import Matching, match_nodes
+from .rounding.sampled import SampledRounding
 from .row import Row
 from .rungs.backward import backward_rungs
-from .rungs.forward import forward_rung, outputs_of
-from .rungs.sides import Sides
+from .rungs.forward import forward_rung
+from .rungs.sides import EXACT, Sides
+from .rungs.start import inputs_rung, layers_rung, weights_rung
 from .rungs.steps import step_rungs
-from .tolerances import bound
 from .verdict import Rung, Verdict
 
 
 @dataclass
-class AlignedVerdict(Verdict):
-    """A verdict on two traces; `dtype` is the precision that it is of."""
-
-    dtype: str = "float64"
-
-    @property
-    def sentence(self) -> str:
-        """What a user wants to know, in one line."""
-        if self.ok and self.dtype != "float64":
-            return f"same system, as far as {self.dtype} tells: differences are within what its rounding explains"
-        return super().sentence.replace("float64 error", f"{self.dtype} error")
-
-
-@dataclass
-class Difference:
-    """All that `diff` found.
+class Comparison:
+    """All that was found of two models.
 
     `unpaired` holds the calls of each side without a counterpart; `moves` those of them that only move values. By mode:
-    `paired`, the pairs of calls, and `forwards`, the rung of the forward pass.
+    `paired`, the pairs of calls, and `forwards`, the rung of the forward pass. `explanations` were all tested.
     """
 
     names: tuple[str, str]
@@ -70,9 +54,31 @@ class Difference:
         return self.verdict.sentence
 
     @property
-    def pairs(self) -> list[CallPair]:
-        """The pairs of calls of the first mode."""
-        return next(iter(self.paired.values()))
+    def first_divergence(self) -> tuple[Rung, Row] | None:
+        """The first rung that fails and its first row that does."""
+        rung = self.verdict.failed
+        return None if rung is None else (rung, rung.first)
+
+    def by_themselves(self) -> Iterator[tuple[Rung, Row]]:
+        """All rows that part by themselves: what they were given agrees, what they made does not."""
+        return ((rung, row) for rung in self.verdict.rungs for row in rung.rows if row.by_itself)
+
+    def mode_of(self, rung: Rung) -> str:
+        """The mode that a rung is of."""
+        return rung.mode or next(iter(self.paired))
+
+    def pair_of(self, rung: Rung, row: Row) -> CallPair | None:
+        """The calls that a row is about; for a row of a weight, the first call of the layer that has it."""
+        pairs = self.paired[self.mode_of(rung)]
+        if 0 <= row.place.pair < len(pairs):
+            return pairs[row.place.pair]
+        layers = [pair for pair in pairs if row.about.of_weight and pair.a.holds(row.about.name)]
+        return max(layers, key=lambda pair: len(pair.a.path), default=None)
+
+    def lines_of(self, rung: Rung, row: Row) -> tuple[str, str]:
+        """The user's line on each side; empty where it is not known."""
+        lines, pair = row.place.lines, self.pair_of(rung, row)
+        return lines if pair is None else (pair.a.where or lines[0], pair.b.where or lines[1])
 
 
 def side_names(a: Trace, b: Trace) -> tuple[str, str]:
@@ -85,37 +91,37 @@ def side_names(a: Trace, b: Trace) -> tuple[str, str]:
 def graph_of(trace: Trace) -> dict[str, Node]:
     """The layers of a traced model with what feeds them."""
     run = next(iter(trace.runs.values()))
-    return nodes_of(trace.views, run.calls, run.sources, outputs_of(run))
+    return nodes_of(trace.views, run.calls, run.sources, run.outputs)
 
 
-def diff(a: Trace, b: Trace, said: Mapping[str, str] | None = None, tell: Callable[[str], None] = lambda what: None):
+def diff(
+    a: Trace, b: Trace, said: Mapping[str, str] | None = None, tell: Callable[[str], None] = lambda what: None
+) -> Comparison:
     """Compare two traces.
 
     Args:
         said: path in a → path in b, for layers that are not matched by themselves.
+        tell: called with each mode before it is compared.
 
     Raises:
         BadInput: the traces have no precision and mode in common, or ran on other inputs.
     """
-    modes = [
-        mode
-        for mode in a.head["modes"]
-        if any((dtype, mode) in a.runs and (dtype, mode) in b.runs for dtype in _both(a, b))
-    ]
+    shared = a.runs.keys() & b.runs.keys()
+    modes = [mode for mode in a.head["modes"] if any((dtype, mode) in shared for dtype in _both(a, b))]
     if not modes:
         raise BadInput("the traces have no precision and mode in common; record both with the same --dtype and --mode")
     matching = match_nodes(graph_of(a), graph_of(b), said)
     names, layers = side_names(a, b), {x: y for x, y, _ in matching.pairs}
     rungs: list[Rung] = []
-    first, notes, paired, forwards = None, [], {}, {}
+    first, notes, paired, forwards = ([], []), [], {}, {}
     for mode in modes:
         tell(mode)
         sides = _sides(a, b, names, mode)
         pairs, *left = pair_calls(*sides.main, layers)
-        if first is None:
+        if mode == modes[0]:
             first = left
-            rungs += [_inputs(sides), *_layers(matching, names), _start(sides, matching)]
-        rungs.append(forward_rung(sides, pairs, "forward" if mode == modes[0] else f"forward, {mode}"))
+            rungs += [inputs_rung(sides), layers_rung(matching, names), weights_rung(sides, matching)]
+        rungs.append(forward_rung(sides, pairs, "" if mode == modes[0] else mode))
         paired[mode], forwards[mode] = pairs, rungs[-1]
         if mode == modes[0] and all(run.names("gradients/1") or run.names("flow") for run in sides.main):
             rungs += backward_rungs(sides, pairs, left, matching, not all(row.same for row in rungs[-1].rows))
@@ -123,13 +129,12 @@ def diff(a: Trace, b: Trace, said: Mapping[str, str] | None = None, tell: Callab
         notes += _notes(sides)
     silent = sorted({path for trace in (a, b) for path in trace.head.get("left_out", [])})
     if silent and "train" in modes:
-        notes.append(f"dropout inside {', '.join(silent)} is left out: its masks cannot be the same in both")
-    left, right = first
-    unpaired = tuple([call_name(call) for call in side if call.kind not in MOVES] for side in (left, right))
-    moves = tuple([call_name(call) for call in side if call.kind in MOVES] for side in (left, right))
+        notes.append(wording.NOTES["left out"].format(", ".join(silent)))
+    unpaired = tuple([call_name(call) for call in side if call.kind not in MOVES] for side in first)
+    moves = tuple([call_name(call) for call in side if call.kind in MOVES] for side in first)
     title = f"{a.head['model']} against {b.head['model']}"
-    verdict = AlignedVerdict(title, names, [rung for rung in rungs if rung.rows], _both(a, b)[0])
-    return Difference(
+    verdict = Verdict(title, names, [rung for rung in rungs if rung.rows], _both(a, b)[0])
+    return Comparison(
         names, verdict, matching, paired, forwards, unpaired, moves, (a.head, b.head), list(dict.fromkeys(notes))
     )
 
@@ -142,60 +147,22 @@ def _both(a: Trace, b: Trace) -> list[str]:
 def _sides(a: Trace, b: Trace, names: tuple[str, str], mode: str) -> Sides:
     dtype = next(one for one in _both(a, b) if (one, mode) in a.runs and (one, mode) in b.runs)
     runs = tuple({dtype: run for (dtype, its), run in trace.runs.items() if its == mode} for trace in (a, b))
-    rounding = [
+    tried = [
         tuple(trace.rounding.get(key, {}).get(mode, {}) for trace in (a, b))
-        for key in (dtype if dtype != "float64" else "float32", "float64")
+        for key in (dtype if dtype != EXACT else "float32", EXACT)
     ]
-    return Sides(names, runs, *rounding, dtype)
-
-
-def _inputs(sides: Sides) -> Rung:
-    """What the models were given must be the same numbers, or nothing else means anything.
-
-    Raises:
-        BadInput: it is not.
-    """
-    given = [
-        {source.removeprefix("input "): number for number, source in run.sources.items() if source.startswith("input ")}
-        for run in sides.main
-    ]
-    rows = []
-    for (name, x), y in zip(given[0].items(), given[1].values(), strict=False):
-        a, b = (run.array("values", number) for run, number in zip(sides.main, (x, y), strict=True))
-        if a is None or b is None or a.shape != b.shape or not np.array_equal(a, b, equal_nan=a.dtype.kind == "f"):
-            raise BadInput(
-                f"the traces were made with other inputs ({name} differs); give both the same --input and --seed"
-            )
-        rows.append(Row(f"input {name}", 0.0, 0.0))
-    if len(given[0]) != len(given[1]):
-        raise BadInput(f"the traces have {len(given[0])} and {len(given[1])} inputs; give both the same --input")
-    return AlignedRung("inputs", rows)
-
-
-def _layers(matching: Matching, names: tuple[str, str]) -> list[Rung]:
-    """A rung that fails where a layer with weights has no certain counterpart: what is not compared proves nothing."""
-    if matching.whole:
-        return []
-    remark = matching.complaint(names)
-    return [AlignedRung("layers", [Row("layers with weights", float("inf"), bound("structure"), remark=remark)])]
-
-
-def _start(sides: Sides, matching: Matching) -> Rung:
-    rows = []
-    for x, y in matching.weights.items():
-        a, b = (run.array("start", name) for run, name in zip(sides.main, (x, y), strict=True))
-        if a is not None and b is not None:
-            remark = "" if x == y else f"{y} in {sides.names[1]}"
-            rows.append(Row(x, relative_error(a, b), bound("initial weights"), remark=remark))
-    return AlignedRung("weights", rows)
+    judge = SampledRounding(*tried, tuple(side[dtype].note("optimiser") or {} for side in runs))
+    lower = "float32" if dtype == EXACT and all("float32" in side for side in runs) else None
+    return Sides(names, runs, judge, dtype, lower, reference=1)
 
 
 def _notes(sides: Sides) -> list[str]:
     notes = []
     if any(run.note("without_gradient") for run in sides.main):
-        notes.append("no gradient reaches the outputs: neither gradients nor steps were compared")
-    if sides.dtype != "float64":
-        notes.append(f"compared in {sides.dtype} alone: mistakes that are smaller than its rounding do not show")
+        notes.append(wording.NOTES["no gradient"])
+    if sides.dtype != EXACT:
+        notes.append(wording.NOTES["one precision"].format(sides.dtype))
     elif sides.loose:
-        notes.append(f"{sides.loose}: what follows is held against what float32 rounding explains, in float64 too")
+        what, name = sides.loose
+        notes.append(wording.NOTES["loose"].format(wording.ROUNDED[what].format(name)))
     return notes

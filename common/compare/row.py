@@ -1,40 +1,59 @@
-"""Comparing arrays by name: one row for each name, with the errors in float64 and in float32 and their bounds."""
+"""One row of a comparison: what was held against what, how far it is apart, and what it is held to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from ..distance import relative_error, ulps
-
-WITNESS = "witness"
+from . import wording
+from .facts import About, Cause, Place
+from .tolerances import TOLERANCES
 
 
 @dataclass
 class Row:
-    """What was found for one name.
+    """What was found of one array, or of one number.
 
     Errors are ‖a − b‖ / max(‖b‖, scale). `error64` is the largest between any two of the sides and the witness;
     `error32` is that of each side's float32 against its own float64, `ulp` the same in units of the last place, and
     `worst` its worst element; on the rung of a lower precision they are of that one, not of float32. A bound of None:
-    shown, not judged. `remark` says who differs, or what is missing.
+    shown, not judged.
+
+    Attributes:
+        quantity: the key of the table of tolerances that `bound64` comes from, which says why it is that.
+        below_rounding: its true value is so near zero that rounding, not the table, says how far the sides may be
+            apart: such errors are judged, and not told as figures.
+        by_itself: what it was given agrees, and what it made does not.
+        error_of_inputs: the largest. error_on_same_inputs: measured where a call was given its counterpart's inputs.
     """
 
-    name: str
+    about: About
     error64: float | None = None
     bound64: float | None = None
     error32: dict[str, float] = field(default_factory=dict)
     bound32: float | None = None
     ulp: dict[str, float] = field(default_factory=dict)
     worst: dict[str, str] = field(default_factory=dict)
-    remark: str = ""
+    quantity: str = ""
+    place: Place = field(default_factory=Place)
+    cause: Cause | None = None
+    below_rounding: bool = False
+    by_itself: bool = False
+    error_of_inputs: float | None = None
+    error_on_same_inputs: float | None = None
+
+    @property
+    def name(self) -> str:
+        return wording.name(self.about)
+
+    @property
+    def remark(self) -> str:
+        """Who differs, what is missing, or why it parts."""
+        return wording.remark(self.cause, self.place)
 
     @property
     def same(self) -> bool:
         """Whether the mathematics agrees. An error that is not a number does not."""
-        return self.error64 is None or self.bound64 is None or self.error64 <= self.bound64
+        return self.error64 is None or self.bound64 is None or bool(self.error64 <= self.bound64)
 
     @property
     def precise(self) -> bool:
@@ -45,63 +64,29 @@ class Row:
     def ok(self) -> bool:
         return self.same and self.precise
 
+    @property
+    def judged(self) -> bool:
+        """Whether anything is held against a bound."""
+        return self.bound64 is not None or self.bound32 is not None
 
-def arrays_row(
-    name: str,
-    exact: Mapping[str, np.ndarray | None],
-    bound64: float | None,
-    single: Mapping[str, np.ndarray | None] | None = None,
-    bound32: float | None = None,
-    scale: float = 0.0,
-    dtype: str = "float32",
-) -> Row:
-    """The row of one name.
+    @property
+    def why(self) -> str:
+        """Why its bound is what it is, or why it has none."""
+        return TOLERANCES[self.quantity].why if self.quantity else wording.UNJUDGED.get(self.about.what, "")
 
-    Args:
-        exact: who → its float64 array, None where it has none; the witness, where it says something, among them.
-        single: side → its array in `dtype`.
-        scale: as a root mean square, what an error is judged against where the true values are smaller.
-    """
-    row = Row(name, bound64=bound64, bound32=bound32)
-    reference = WITNESS if WITNESS in exact else next(iter(exact))
-    others = [who for who in exact if who != reference]
-    apart = {who: relative_error(exact[who], exact[reference], scale) for who in others}
-    between = [relative_error(exact[others[1]], exact[others[0]], scale)] if len(others) == 2 else []
-    row.error64 = _largest([*apart.values(), *between])
-    if not row.same:
-        row.remark = _remark(exact, apart, bound64, reference)
-    for side, array in (single or {}).items():
-        own = exact.get(side)
-        row.error32[side] = relative_error(array, own, scale)
-        if array is not None and own is not None and np.shape(array) == np.shape(own):
-            row.ulp[side] = ulps(array, own, dtype)
-            row.worst[side] = _worst(array, own)
-    return row
+    @property
+    def own_error(self) -> float | None:
+        """What a call differs by on its own: as it was measured, else the error of what it made."""
+        return self.error64 if self.error_on_same_inputs is None else self.error_on_same_inputs
+
+    @property
+    def share(self) -> float:
+        """The largest share of a bound that it uses up."""
+        shares = [self.error64 / self.bound64] if self.bound64 and self.error64 is not None else []
+        shares += [error / self.bound32 for error in self.error32.values()] if self.bound32 else []
+        return max(shares, default=0.0)
 
 
-def _largest(errors: list[float]) -> float:
-    """The largest; NaN if one is."""
-    return float(np.max(errors)) if errors else 0.0
-
-
-def _remark(exact: Mapping, apart: Mapping[str, float], bound: float, reference: str) -> str:
-    missing = [who for who, array in exact.items() if array is None]
-    if missing:
-        return f"{' and '.join(missing)} has none"
-    shapes = {who: tuple(np.shape(array)) for who, array in exact.items()}
-    if len(set(shapes.values())) > 1:
-        return ", ".join(f"{who} {shape}" for who, shape in shapes.items())
-    if reference != WITNESS:
-        return ""
-    wrong = [who for who, error in apart.items() if not error <= bound]
-    return f"{' and '.join(wrong)} differs from the NumPy witness" if wrong else "the frameworks differ from each other"
-
-
-def _worst(array: np.ndarray, own: np.ndarray) -> str:
-    """Index of the worst element, with what it should be and is."""
-    error = np.abs(np.asarray(array, np.float64) - own)
-    if not error.size:
-        return ""
-    place = np.unravel_index(int(np.argmax(np.where(np.isnan(error), np.inf, error))), error.shape)
-    where = ", ".join(map(str, map(int, place)))
-    return f"[{where}] {float(own[place]):.9g} as {float(np.asarray(array)[place]):.9g}"
+def judged(about: About, error: float, quantity: str) -> Row:
+    """A row of one number, held against the table of tolerances."""
+    return Row(about, error, TOLERANCES[quantity].bound, quantity=quantity)

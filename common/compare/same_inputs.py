@@ -14,8 +14,9 @@ import numpy as np
 from ..distance import relative_error
 from ..traces.reading import Run
 from ..traces.writing import safe
+from .facts import ByItself, Inherited
 from .matching.calls import CallPair
-from .models import Difference
+from .models import Comparison
 from .tolerances import bound
 
 MOST_KEPT = 16  # outputs that are kept to be explained
@@ -27,14 +28,14 @@ def follow_plan(pairs: Iterable[CallPair]) -> dict[int, list[int]]:
     return {pair.out_b.index: [number for _, number in pair.a.outputs] for pair in pairs}
 
 
-class OwnErrors:
+class ErrorsOnSameInputs:
     """What a followed pass gives its outputs to, and takes those of the other side from."""
 
     def __init__(self, run: Run, wanted: Mapping[int, list[int]], path: Path) -> None:
         self.run, self.wanted, self.path = run, wanted, path
         self.errors: dict[int, list[float]] = {}
 
-    def __enter__(self) -> OwnErrors:
+    def __enter__(self) -> ErrorsOnSameInputs:
         import h5py
 
         self.file = h5py.File(self.path, "a")
@@ -64,20 +65,19 @@ class OwnErrors:
         """Nothing: the first pass has told it."""
 
 
-def mark_own(difference: Difference, mode: str, errors: Mapping[int, list[float]]) -> None:
+def mark_by_itself(comparison: Comparison, mode: str, errors: Mapping[int, list[float]]) -> None:
     """Say of each row that parts whether its call does so by itself."""
-    pairs = difference.paired[mode]
-    for row in difference.forwards[mode].rows:
-        if row.same or row.place < 0:
+    pairs = comparison.paired[mode]
+    for row in comparison.forwards[mode].rows:
+        if row.same or row.place.pair < 0:
             continue
-        pair = pairs[row.place]
-        found = errors.get(pair.out_b.index)
-        if not found:
+        pair = pairs[row.place.pair]
+        measured = errors.get(pair.out_b.index)
+        if not measured:
             continue
-        row.own_error = max(found)
-        row.own = row.own_error > bound("float64 forward")
-        where = " against ".join(dict.fromkeys(one for one in row.where if one))
-        if not row.own:
-            row.remark = "inherited from its input: given the same, it agrees"
+        row.error_on_same_inputs = max(measured)
+        row.by_itself = row.error_on_same_inputs > bound("float64 forward")
+        if not row.by_itself:
+            row.cause = Inherited("agrees")
         elif pair.a.kind == pair.b.kind:
-            row.remark = f"same input, different output ({where})" if where else "same input, different output"
+            row.cause = ByItself()

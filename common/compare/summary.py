@@ -1,57 +1,17 @@
-"""What a comparison found, as data: where two models part first, what parts by itself, and `alignment.json`."""
+"""`alignment.json`: what a comparison found, as data."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 from ..traces.reading import Call
 from .matching.calls import CallPair
-from .models import Difference
+from .models import Comparison
 from .row import Row
 from .verdict import Rung, number
 
 LONGEST_SETTINGS = 90  # characters
-
-
-def first_divergence(difference: Difference) -> tuple[Rung, Row] | None:
-    """The first rung that fails and its first row that does."""
-    rung = difference.verdict.failed
-    return None if rung is None else (rung, rung.first)
-
-
-def own_errors(difference: Difference) -> Iterator[tuple[Rung, Row]]:
-    """All rows with an error of their own: what they were given agrees, what they made does not."""
-    for rung in difference.verdict.rungs:
-        for row in rung.rows:
-            if getattr(row, "own", False):
-                yield rung, row
-
-
-def own_error(row: Row) -> float | None:
-    """What a call differs by on its own: as it was measured, else the error of what it made."""
-    measured = getattr(row, "own_error", None)
-    return row.error64 if measured is None else measured
-
-
-def pair_of(difference: Difference, rung: Rung, row: Row) -> CallPair | None:
-    """The calls that a row is about; for a row of a weight, the first call of the layer that has it."""
-    mode = next((mode for mode, forward in difference.forwards.items() if forward is rung), None)
-    pairs = difference.pairs if mode is None else difference.paired[mode]
-    place = getattr(row, "place", -1)
-    if 0 <= place < len(pairs):
-        return pairs[place]
-    weight = row.name.rpartition(" of ")[2]
-    if weight not in difference.matching.weights:
-        return None
-    layers = [pair for pair in pairs if pair.a.module and _has(pair.a.path, weight)]
-    return max(layers, key=lambda pair: len(pair.a.path), default=None)
-
-
-def lines_of(difference: Difference, rung: Rung, row: Row) -> tuple[str, str]:
-    """The user's line on each side; empty where it is not known."""
-    own, pair = getattr(row, "where", ("", "")), pair_of(difference, rung, row)
-    return own if pair is None else (pair.a.where or own[0], pair.b.where or own[1])
 
 
 def computes(call: Call, names: Collection[str] | None = None) -> str:
@@ -71,25 +31,25 @@ def told_apart(pair: CallPair) -> tuple[str, str]:
     return computes(pair.a, other), computes(pair.b, other)
 
 
-def alignment_json(difference: Difference) -> dict[str, Any]:
+def alignment_json(comparison: Comparison) -> dict[str, Any]:
     """`alignment.json`; numbers that are not finite are text.
 
     Of a row, `error` is between the sides, `inherited` that of the inputs, `own` that on the counterpart's inputs.
     """
-    names, found = difference.names, first_divergence(difference)
+    names, first = comparison.names, comparison.first_divergence
     return {
-        "models": difference.verdict.recipe,
+        "models": comparison.verdict.title,
         "sides": list(names),
-        "verdict": difference.sentence,
-        "ok": difference.ok,
-        "rungs": [rung.as_json(names) for rung in difference.verdict.rungs],
-        "first_divergence": None if found is None else _row_json(difference, *found),
-        "own_errors": [_row_json(difference, rung, row) for rung, row in own_errors(difference)],
-        "explanations": [_explanation_json(one) for one in difference.explanations],
-        "unpaired": {name: list(calls) for name, calls in zip(names, difference.unpaired, strict=True)},
-        "moves": {name: list(calls) for name, calls in zip(names, difference.moves, strict=True)},
-        "matching": _matching_json(difference),
-        "notes": list(difference.notes),
+        "verdict": comparison.sentence,
+        "ok": comparison.ok,
+        "rungs": [rung.as_json(names) for rung in comparison.verdict.rungs],
+        "first_divergence": None if first is None else _row_json(comparison, *first),
+        "own_errors": [_row_json(comparison, rung, row) for rung, row in comparison.by_themselves()],
+        "explanations": [one.as_json() for one in comparison.explanations],
+        "unpaired": {name: list(calls) for name, calls in zip(names, comparison.unpaired, strict=True)},
+        "moves": {name: list(calls) for name, calls in zip(names, comparison.moves, strict=True)},
+        "matching": _matching_json(comparison),
+        "notes": list(comparison.notes),
     }
 
 
@@ -102,21 +62,17 @@ def _alike(x, y) -> bool:
     return x == y
 
 
-def _has(path: str, weight: str) -> bool:
-    return weight.startswith(f"{path}.") if path else "." not in weight
-
-
-def _row_json(difference: Difference, rung: Rung, row: Row) -> dict[str, Any]:
-    pair = pair_of(difference, rung, row)
+def _row_json(comparison: Comparison, rung: Rung, row: Row) -> dict[str, Any]:
+    pair = comparison.pair_of(rung, row)
     calls = (None, None) if pair is None else (computes(pair.a), computes(pair.b))
     return {
         "rung": rung.name,
         "name": row.name,
-        "where": dict(zip(difference.names, lines_of(difference, rung, row), strict=True)),
-        "computes": dict(zip(difference.names, calls, strict=True)),
+        "where": dict(zip(comparison.names, comparison.lines_of(rung, row), strict=True)),
+        "computes": dict(zip(comparison.names, calls, strict=True)),
         "error": number(row.error64),
-        "own": number(own_error(row)),
-        "inherited": number(getattr(row, "inherited", None)),
+        "own": number(row.own_error),
+        "inherited": number(row.error_of_inputs),
         "bound": number(row.bound64),
         "float32_error": {side: number(error) for side, error in row.error32.items()},
         "float32_bound": number(row.bound32),
@@ -124,18 +80,8 @@ def _row_json(difference: Difference, rung: Rung, row: Row) -> dict[str, Any]:
     }
 
 
-def _explanation_json(explanation) -> dict[str, Any]:
-    return {
-        "call": getattr(explanation, "call", None),
-        "text": explanation.text,
-        "before": number(explanation.before),
-        "after": number(explanation.after),
-        "removed": bool(explanation.removed),
-    }
-
-
-def _matching_json(difference: Difference) -> dict[str, Any]:
-    names, matching = difference.names, difference.matching
+def _matching_json(comparison: Comparison) -> dict[str, Any]:
+    names, matching = comparison.names, comparison.matching
     return {
         "pairs": [{"names": [x, y], "how": how} for x, y, how in matching.pairs],
         "unmatched": {name: list(left) for name, left in zip(names, matching.unmatched, strict=True)},

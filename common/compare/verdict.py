@@ -1,30 +1,54 @@
-"""The verdict of each rung and of the whole ladder, in words and as `validation.json`."""
+"""The verdict of each rung and of a whole comparison, as data and as `validation.json`."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import wording
 from .row import Row
+from .wording import number
 
 PASS, FAIL, SKIPPED = "pass", "fail", "skipped"
 
 
 @dataclass
 class Rung:
-    """One rung. `reason` says why it was skipped, or what its figures do not show; `dtype` is what its rows' float32
-    figures are of."""
+    """One rung.
 
-    name: str
+    Attributes:
+        key: what it compares, such as `forward`; with `mode`, that of the pass where it is not the first one, with
+            `step` and with `dtype`, the precision that its float32 figures are of, it makes the rung's name.
+        skip: why it was left out, a key of `wording.SKIPS`. lacking: side → why it has not the rung's precision.
+        growth: side → how far its float32, left alone, is from float64 after each step.
+    """
+
+    key: str
     rows: list[Row] = field(default_factory=list)
-    seconds: float = 0.0
-    reason: str = ""
-    skipped: bool = False
-    growth: dict[str, list[float]] = field(default_factory=dict)
+    mode: str = ""
+    step: int | None = None
     dtype: str = "float32"
+    seconds: float = 0.0
+    skip: str = ""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    growth: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return wording.rung_name(self.key, self.mode, self.step, self.dtype)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether it was left out, or no side has its precision."""
+        return bool(self.skip or (self.lacking and not self.rows))
+
+    @property
+    def reason(self) -> str:
+        """Why it was skipped, or what its figures do not show."""
+        return wording.SKIPS[self.skip] if self.skip else wording.lacking(self.lacking)
 
     @property
     def status(self) -> str:
@@ -39,19 +63,30 @@ class Rung:
         return next(iter(wrong or [row for row in self.rows if not row.precise]), None)
 
     @property
+    def quantity(self) -> str:
+        """What its figures are of: the quantity of the first divergence; else that of most rows."""
+        if self.first is not None and not self.first.same:
+            return self.first.quantity
+        judged = [row.quantity for row in self.rows if row.bound64 is not None]
+        return max(judged, key=judged.count, default="")
+
+    @property
     def float64_error(self) -> float | None:
-        """The largest of the rows that have the rung's bound, or that fail."""
-        limit = self.bound
+        """The largest of the rows of its quantity whose values are more than rounding, and of those that fail."""
+        quantity = self.quantity
         return _worst(
-            row.error64 for row in self.rows if row.bound64 is not None and (row.bound64 == limit or not row.same)
+            row.error64
+            for row in self.rows
+            if not row.same or (row.bound64 is not None and row.quantity == quantity and not row.below_rounding)
         )
 
     @property
     def bound(self) -> float | None:
         """Of the first divergence; else that of most rows. Of float32 where there is no mathematics to judge."""
-        rows = [self.first] if self.first else self.rows
-        bounds = [row.bound64 for row in rows if row.bound64 is not None and not (self.first and row.same)]
-        bounds = bounds or [row.bound32 for row in rows if row.bound32 is not None]
+        if self.first is not None:
+            return self.first.bound32 if self.first.same else self.first.bound64
+        bounds = [row.bound64 for row in self.rows if row.bound64 is not None]
+        bounds = bounds or [row.bound32 for row in self.rows if row.bound32 is not None]
         return max(bounds, key=bounds.count, default=None)
 
     def float32_error(self, side: str) -> float | None:
@@ -86,11 +121,13 @@ class Rung:
 
 @dataclass
 class Verdict:
-    """All rungs climbed. `sides` are the backends' names."""
+    """All rungs of a comparison. `title` says of what, `sides` are the backends' names, `dtype` is the highest
+    precision that both have."""
 
-    recipe: str
+    title: str
     sides: tuple[str, ...]
     rungs: list[Rung] = field(default_factory=list)
+    dtype: str = "float64"
 
     @property
     def failed(self) -> Rung | None:
@@ -102,39 +139,12 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """What a user wants to know, in one line."""
-        if self.failed is None:
-            forward = next((rung for rung in self.rungs if rung.name == "forward" and not rung.skipped), None)
-            lower = [rung for rung in self.rungs if rung.dtype != "float32"]
-            lost = [f"{rung.dtype} differences {self._lost(rung)}" for rung in lower]
-            if forward:
-                lost.insert(0, f"float32 differences {self._lost(forward)}")
-            return "; ".join(["same system", *lost])
-        first, rung = self.failed.first, self.failed
-        if not first.same:
-            found = f"{rung.name}: float64 error {short(first.error64)}" if first.bound64 else f"{rung.name}: not equal"
-            if math.isinf(first.error64):
-                found = f"{rung.name}: {first.remark or 'not comparable'}"
-            elif rung.name == "forward":
-                found = f"float64 error {short(first.error64)}"
-            return f"different systems: first at {first.name} ({found})"
-        side, error = max(first.error32.items(), key=lambda item: (math.isnan(item[1]), item[1]))
-        return (
-            f"different precision: first at {first.name} ({rung.name}: {rung.dtype} error of {side} {short(error)}, "
-            f"rounding explains {short(first.bound32)})"
-        )
-
-    def _lost(self, rung: Rung) -> str:
-        if rung.skipped:
-            return "not measured: neither has it"
-        found = {side: rung.ulp(side) for side in self.sides}
-        each = [f"{side} not supported" if ulp is None else f"{side} {ulp:.1f} ulp" for side, ulp in found.items()]
-        return f"are rounding ({', '.join(each)})"
+        return wording.sentence(self)
 
     def as_json(self) -> dict[str, Any]:
         """`validation.json`."""
         return {
-            "recipe": self.recipe,
+            "recipe": self.title,
             "verdict": self.sentence,
             "rungs": [rung.as_json(self.sides) for rung in self.rungs],
         }
@@ -143,20 +153,9 @@ class Verdict:
         return json.dumps(self.as_json(), indent=2, allow_nan=False) + "\n"
 
 
-def short(value: float) -> str:
-    """Two digits: `3e-2`, not `3e-02`."""
-    mantissa, _, exponent = f"{value:.1e}".partition("e")
-    return f"{mantissa.removesuffix('.0')}e{int(exponent)}" if exponent else mantissa
-
-
-def number(value: float | None) -> float | str | None:
-    """A number that JSON knows: what is not finite becomes text."""
-    return value if value is None or math.isfinite(value) else str(value)
-
-
-def _worst(values) -> float | None:
+def _worst(values: Iterable[float | None]) -> float | None:
     """The largest; NaN if one is; None of none."""
-    found = [value for value in values if value is not None]
-    if any(math.isnan(value) for value in found):
+    known = [value for value in values if value is not None]
+    if any(math.isnan(value) for value in known):
         return math.nan
-    return max(found, default=None)
+    return max(known, default=None)

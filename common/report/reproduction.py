@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import drawing
-from ..compare.agreement import Check
-from ..compare.lockstep import StepDifference
+from ..compare.row import Row
 from ..compare.tolerances import bound
 from ..runs.config import differences
 from ..spec import Recipe, to_json
@@ -21,8 +20,8 @@ ORDER = ("paddle", "torch")
 class Outcome:
     """What one recipe gave.
 
-    `runs` maps each backend to its folder, `figures` to its pictures, `memory` to its peak in MB; `steps` holds the
-    differences of the first steps, taken from the same states.
+    `runs` maps each backend to its folder, `figures` to its pictures, `memory` to its peak in MB; `rows` is
+    the agreement, `steps` the loss and the weights of the first steps, taken from the same states.
     """
 
     published: Recipe
@@ -35,13 +34,13 @@ class Outcome:
     memory: dict[str, int]
     versions: dict[str, str]
     seed: int
-    checks: list[Check] = field(default_factory=list)
-    steps: list[StepDifference] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    steps: list[tuple[Row, Row]] = field(default_factory=list)
 
     @property
     def ok(self) -> bool | None:
         """Whether all judged rows hold; nothing when there was one framework only."""
-        judged = [check.ok for check in self.checks if check.ok is not None]
+        judged = [row.ok for row in self.rows if row.judged]
         return all(judged) if judged else None
 
 
@@ -67,10 +66,10 @@ def build_report(outcomes: Sequence[Outcome], folder: Path) -> Report:
 
 def _failures(outcomes: Sequence[Outcome]) -> list[str]:
     return [
-        f"{outcome.trained.name}: {check.what} differs by {check.difference:.2g}, more than {check.bound:.2g}"
+        f"{outcome.trained.name}: {row.name} differs by {row.error64:.2g}, more than {row.bound64:.2g}"
         for outcome in outcomes
-        for check in outcome.checks
-        if check.ok is False
+        for row in outcome.rows
+        if not row.ok
     ]
 
 
@@ -86,8 +85,8 @@ def _section(outcome: Outcome, folder: Path) -> Section:
         _schedule(outcome),
         _training_table(outcome),
     ]  # fmt: skip
-    if outcome.checks:
-        blocks.append(_agreement_table(outcome.checks))
+    if outcome.rows:
+        blocks.append(_agreement_table(outcome.rows))
     blocks += _published_table(outcome)
     blocks += _curves(outcome, folder)
     blocks += _side_by_side(outcome)
@@ -132,18 +131,12 @@ def _training_table(outcome: Outcome) -> Table:
     return Table(header, rows, note="Losses are means per image. Both frameworks ran side by side, sharing the cores.")
 
 
-def _agreement_table(checks: Sequence[Check]) -> Table:
-    rows = [
-        [
-            check.what,
-            f"{check.difference:.2e}",
-            "not judged" if check.bound is None else f"{check.bound:.0e}",
-            check.why,
-        ]
-        for check in checks
+def _agreement_table(rows: Sequence[Row]) -> Table:
+    cells = [
+        [row.name, f"{row.error64:.2e}", f"{row.bound64:.0e}" if row.judged else "not judged", row.why] for row in rows
     ]
     header = ["agreement", "relative difference", "bound", "why this bound"]
-    return Table(header, rows, row_ok=[check.ok for check in checks])
+    return Table(header, cells, row_ok=[row.ok if row.judged else None for row in rows])
 
 
 def published_rows(outcome: Outcome) -> tuple[list[str], list[list[str]]]:
@@ -183,8 +176,8 @@ def _curves(outcome: Outcome, folder: Path) -> list[Figure | FigureRow]:
     if outcome.steps:
         path = drawing.step_difference(
             folder / f"{name}-steps.png",
-            [one.step for one in outcome.steps],
-            [one.loss for one in outcome.steps],
+            [loss.about.number for loss, _ in outcome.steps],
+            [loss.error64 for loss, _ in outcome.steps],
             bound("float32 step loss"),
             title=f"{name}: loss of each step, taken from the same state",
         )

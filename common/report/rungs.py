@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from ..compare.row import Row
-from ..compare.verdict import FAIL, Verdict, short
+from ..compare.verdict import FAIL, Rung, Verdict
+from ..compare.wording import error_text, short
 from .blocks import Cell, Table
 
 MANY_ULPS = 1e6  # written as a power of ten from there on
@@ -19,64 +20,62 @@ def rungs_table(verdict: Verdict, exact: str = "float64 error") -> Table:
         exact: what the error between the two sides is called.
     """
     sides, lossy = verdict.sides, any(row.error32 for rung in verdict.rungs for row in rung.rows)
+    timed = any(rung.seconds for rung in verdict.rungs)
     header = ["rung", "verdict", exact, "bound"]
-    header += [*(f"{side} float32" for side in sides), "of its bound"] * lossy
-    header += ["first divergence"] * (not verdict.ok)
+    header += [*(f"{side} float32" for side in sides), "ratio", "of what rounding explains"] * lossy
+    header += ["seconds"] * timed + ["first divergence"] * (not verdict.ok)
     rows: list[list[Cell]] = []
     for rung in verdict.rungs:
-        line = [rung.name, rung.status, error_text(rung.float64_error), error_text(rung.bound)]
+        line: list[Cell] = [rung.name, rung.status, error_text(rung.float64_error), error_text(rung.bound)]
         if lossy:
-            line += [*(error_text(rung.float32_error(side)) for side in sides)]
-            line.append(_percent([rung.share(side) for side in sides]))
+            errors = [rung.float32_error(side) for side in sides]
+            line += [*map(error_text, errors), _ratio(errors), _percent([rung.share(side) for side in sides])]
+        line += [f"{rung.seconds:.1f}"] * timed
         rows.append(line + [rung.first.name if rung.first else None] * (not verdict.ok))
     marks = [None if rung.skipped else rung.status != FAIL for rung in verdict.rungs]
-    share = "; “of its bound” is the float32 error as a share of what rounding explains"
-    return Table(header, rows, marks, f"Each column shows its worst value{share if lossy else ''}.")
+    note = "Each column shows its worst value."
+    if lossy:
+        note += f" ratio: the float32 error of {sides[-1]} over that of {sides[0]}."
+    if any(rung.dtype != "float32" for rung in verdict.rungs):
+        note += " A rung named after another precision has that precision's errors instead of float32's."
+    return Table(header, rows, marks, note)
 
 
-def rows_table(rows: Sequence[Row], sides: Sequence[str], most: int, exact: str = "float64 error") -> Table:
+def rows_table(rung: Rung, sides: Sequence[str], most: int, exact: str = "float64 error") -> Table:
     """The rows of one rung; of more than `most`, the most telling. A column that would be empty is left out."""
-    chosen = most_telling(rows, most)
+    rows = most_telling(rung.rows, most)
     columns: list[tuple[str, list[Cell]]] = [
-        ("", [f"{row.name} – {row.remark}" if row.remark else row.name for row in chosen]),
-        (exact, [error_text(row.error64) for row in chosen]),
-        ("bound", ["not judged" if row.bound64 is None else error_text(row.bound64) for row in chosen]),
+        ("", [f"{row.name} – {row.remark}" if row.remark else row.name for row in rows]),
+        (exact, [error_text(row.error64) for row in rows]),
+        ("bound", ["not judged" if row.bound64 is None else error_text(row.bound64) for row in rows]),
     ]
-    if any(row.error32 for row in chosen):
-        limits = [row.bound32 if row.error32 else None for row in chosen]
-        columns += [(f"{side} float32", [error_text(row.error32.get(side)) for row in chosen]) for side in sides]
-        columns += [("explained", [error_text(limit) for limit in limits])] * any(one is not None for one in limits)
-        columns += [
-            (f"{side} ulp", [_ulps(row, side) for row in chosen]) for side in sides if any(r.ulp for r in chosen)
-        ]
-    fewer = len(chosen) < len(rows)
-    note = f"{len(chosen)} of {len(rows)} rows: those that fail, and those nearest to their bounds." if fewer else ""
+    limits = [row.bound32 if row.error32 else None for row in rows]
+    if any(row.error32 for row in rows):
+        columns += [(f"{side} {rung.dtype}", [error_text(row.error32.get(side)) for row in rows]) for side in sides]
+    if any(limit is not None for limit in limits):
+        columns.append(("rounding explains", [error_text(limit) for limit in limits]))
+    if any(row.ulp for row in rows):
+        columns += [(f"{side} ulp", [_ulps(row, side) for row in rows]) for side in sides]
+    if any(row.worst for row in rows):
+        worst = f"worst element, exact as {rung.dtype}"
+        columns += [(f"{side}: {worst}", [row.worst.get(side) for row in rows]) for side in sides]
+    fewer = len(rows) < len(rung.rows)
+    note = f"{len(rows)} of {len(rung.rows)} rows: those that fail, and those nearest to their bounds." if fewer else ""
     header, cells = zip(*columns, strict=True)
-    return Table(header, list(zip(*cells, strict=True)), [row.ok for row in chosen], note)
+    return Table(header, list(zip(*cells, strict=True)), [row.ok for row in rows], note)
 
 
 def most_telling(rows: Sequence[Row], most: int) -> list[Row]:
-    """At most `most` rows, in their order: errors of their own, others that fail, then the nearest to their bounds."""
+    """At most `most` rows, in their order: what parts by itself, others that fail, then the nearest to their bounds."""
     if len(rows) <= most:
         return list(rows)
     chosen = sorted(range(len(rows)), key=lambda place: _urgency(rows[place]))[:most]
     return [rows[place] for place in sorted(chosen)]
 
 
-def error_text(value: float | None) -> str:
-    """An error with two digits; a dash where there is none."""
-    if value is None:
-        return "–"
-    return "0" if value == 0 else short(value)
-
-
 def _urgency(row: Row) -> tuple:
     """The smaller, the more telling."""
-    if not row.ok:
-        return not getattr(row, "own", False), row.same, 0.0
-    shares = [row.error64 / row.bound64] if row.bound64 and row.error64 is not None else []
-    shares += [error / row.bound32 for error in row.error32.values()] if row.bound32 else []
-    return True, True, 1.0 - max(shares, default=0.0)
+    return (True, True, 1.0 - row.share) if row.ok else (not row.by_itself, row.same, 0.0)
 
 
 def _ulps(row: Row, side: str) -> str:
@@ -84,6 +83,10 @@ def _ulps(row: Row, side: str) -> str:
     if value is None:
         return "–"
     return f"{value:,.1f}" if value < MANY_ULPS else short(value)
+
+
+def _ratio(values: Sequence[float | None]) -> str:
+    return "–" if None in values or not values[0] else f"{values[-1] / values[0]:.2f}"
 
 
 def _percent(values: Sequence[float | None]) -> str:

@@ -69,6 +69,12 @@ class Network:
         """What comes out: one shape a head, or the single last one."""
         return tuple(out for _, _, out in self.shapes()[-max(1, len(self.heads)) :])
 
+    def activation_name(self, place: int) -> str:
+        """What the output of `layers[place]` is called in traces: by its layer, or by its place and kind."""
+        layer = self.layers[place]
+        kind = getattr(layer, "function", type(layer).__name__.lower())
+        return f"{self.name}.{layer.name or f'#{place}:{kind}'}"
+
     def parameters(self, prefix: str | None = None) -> dict[str, Shape]:
         """Trained arrays by state-dict name."""
         before = self.prefix if prefix is None else prefix
@@ -142,6 +148,16 @@ class Model:
 
     def buffers(self) -> dict[str, Shape]:
         return self.encoder.buffers() | self.decoder.buffers()
+
+    def parameter_owners(self) -> dict[str, str]:
+        """Parameter → the activation that it makes, both by the names that traces have."""
+        owners = {}
+        for network in self.networks().values():
+            joined = getattr(network.condition, "layer", None)
+            for layer in network.walk():
+                made = f"{network.name}.{'label' if layer is joined else layer.name}"
+                owners |= {network.prefix + name: made for name in layer.parameters()}
+        return owners
 
     def has_batch_norm(self) -> bool:
         return any(isinstance(layer, BatchNorm) for network in self.networks().values() for layer in network.walk())

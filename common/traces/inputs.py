@@ -105,15 +105,35 @@ def _from_file(path: str) -> list[Input]:
     except Exception as error:  # zip, header and value errors of many kinds
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise BadInput(f"{path}: is not a file of plain arrays ({reason}); save it with numpy.savez") from None
-    return [_held(path, name, array) for name, array in arrays.items()]
+    return [_from_array(path, name, array) for name, array in arrays.items()]
 
 
-def _held(path: str, name: str, array: np.ndarray) -> Input:
+def _from_array(path: str, name: str, array: np.ndarray) -> Input:
     if array.dtype.kind not in "fiub":
         raise BadInput(f"{path}: {name} is of type {array.dtype}; save numbers")
-    kind = "float" if array.dtype.kind == "f" else array.dtype.name
     place = "" if re.fullmatch(r"arr_\d+", name) else name
-    return Input(place, array.shape, kind, values=array)
+    return Input(place, array.shape, _kind(array), values=array)
+
+
+def as_inputs(inputs: Any) -> list[Input]:
+    """Inputs from whatever holds them: text, arrays, tensors of either framework, lists and dicts of these."""
+    if isinstance(inputs, str):
+        return parse_inputs([inputs])
+    if isinstance(inputs, Mapping):
+        return [_given(name, value) for name, value in inputs.items()]
+    many = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    return [one for value in many for one in (parse_inputs([value]) if isinstance(value, str) else [_given("", value)])]
+
+
+def _given(name: str, value: Any) -> Input:
+    if isinstance(value, Input):
+        return value
+    value = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+    return Input(name, tuple(value.shape), _kind(value), values=value)
+
+
+def _kind(array: np.ndarray) -> str:
+    return "float" if array.dtype.kind == "f" else array.dtype.name
 
 
 def describe(inputs: Sequence[Input]) -> list[dict]:
@@ -127,22 +147,3 @@ def describe(inputs: Sequence[Input]) -> list[dict]:
         }
         for one in inputs
     ]
-
-
-def as_inputs(inputs: Any) -> list[Input]:
-    """Inputs from whatever holds them: text, arrays, tensors of either framework, lists and dicts of these."""
-    if isinstance(inputs, str):
-        return parse_inputs([inputs])
-    if isinstance(inputs, Mapping):
-        return [_given(name, value) for name, value in inputs.items()]
-    many = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    given = (parse_inputs([value]) if isinstance(value, str) else [_given("", value)] for value in many)
-    return [each for inputs in given for each in inputs]
-
-
-def _given(name: str, value: Any) -> Input:
-    if isinstance(value, Input):
-        return value
-    value = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
-    kind = "float" if value.dtype.kind == "f" else value.dtype.name
-    return Input(name, tuple(value.shape), kind, values=value)

@@ -1,7 +1,7 @@
-"""Optimisers by name, with every number said: a framework's own defaults never decide.
+"""Optimizers by name, with every number said: a framework's own defaults never decide.
 
-The defaults are those on which both frameworks agree, PyTorch's where they do not. RMSProp has its epsilon under the
-root, as in Paddle, because PyTorch's own cannot be had there; the backends run that formula in both.
+RMSProp has its epsilon under the root, as in Paddle, because PyTorch's own cannot be had there; the backends run that
+formula in both.
 """
 
 from __future__ import annotations
@@ -9,21 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from ..dictionary.training.optimizers import BELOW_ONE, DEFAULTS
 from ..errors import BadInput, choose
-
-DEFAULTS: dict[str, dict[str, float]] = {
-    "adam": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
-    "adamw": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
-    "sgd": {"lr": 1e-2, "weight_decay": 0.0},
-    "momentum": {"lr": 1e-2, "momentum": 0.9, "nesterov": 0.0, "weight_decay": 0.0},
-    "rmsprop": {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "centered": 0.0, "weight_decay": 0.0},
-}
-BELOW_ONE = ("beta1", "beta2", "alpha", "momentum")
 
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """One optimiser with all its numbers."""
+    """One optimizer with all its numbers."""
 
     kind: str = "adam"
     settings: dict[str, float] = field(default_factory=lambda: dict(DEFAULTS["adam"]))
@@ -33,10 +25,10 @@ class OptimizerSettings:
 
 
 def parse_optimizer(text: str) -> OptimizerSettings:
-    """`adam:lr=1e-3,beta1=0.5` → the optimiser; what is not said is the default of the table.
+    """`adam:lr=1e-3,beta1=0.5` → the optimizer; what is not said is the default of the table.
 
     Raises:
-        BadInput: an unknown optimiser or setting, or a value that it cannot have.
+        BadInput: an unknown optimizer or setting, or a value that it cannot have.
     """
     kind, _, words = text.partition(":")
     known = DEFAULTS[choose(kind.strip().lower(), DEFAULTS, "optimiser")]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ..errors import BadInput
+from ..errors import choose
 from .inputs import FLOATS, Input
 from .optimizer import OptimizerSettings
 
-PRECISIONS = ("float64", "float32")
+EXACT = "float64"  # the precision in which two models must agree; the others are held against it
+PRECISIONS = (EXACT, "float32")
 MODES = ("train", "eval")
 
 
@@ -40,6 +41,5 @@ def check_dtypes(dtypes: Sequence[str]) -> tuple[str, ...]:
         BadInput: an unknown one.
     """
     for dtype in dtypes:
-        if dtype not in FLOATS:
-            raise BadInput(f"there is no precision {dtype!r}: choose one of {', '.join(FLOATS)}")
+        choose(dtype, FLOATS, "precision")
     return tuple(dtype for dtype in FLOATS if dtype in dtypes)

@@ -50,6 +50,11 @@ class Call:
     settings: dict = field(default_factory=dict)
     where: str = ""
 
+    def holds(self, weight: str) -> bool:
+        """Whether it is a call of a module that a weight, by its canonical name, lies in."""
+        inside = weight.startswith(f"{self.path}.") if self.path else "." not in weight
+        return self.module and inside
+
 
 class Run:
     """One precision and mode of a trace."""
@@ -95,6 +100,11 @@ class Run:
     def names(self, section: str) -> list[str]:
         group = self.group.get(section)
         return [] if group is None else list(names_of(group))
+
+    @property
+    def outputs(self) -> list[tuple[str, int]]:
+        """(name, number of the value) of what the model returned."""
+        return [(str(name), int(number)) for name, number in self.note("outputs") or []]
 
     @property
     def steps(self) -> int:

@@ -45,7 +45,7 @@ class Stored:
         self.group.create_dataset(name, data=np.frombuffer(json.dumps(content).encode(), np.uint8))
 
 
-class Measured(Stored):
+class Lean(Stored):
     """Write what comes, but of a large array only how far it is from `exact`: of a lower precision nothing more is
     asked, and writing it would take longer than computing it."""
 
@@ -63,7 +63,7 @@ class Measured(Stored):
         self.lost.setdefault(section, {})[name] = (one.error, one.size)
 
 
-class Compared:
+class ErrorsOnly:
     """Keep only how far what comes is from what `exact` holds: root mean square of the difference."""
 
     def __init__(self, exact, errors: dict[str, dict[str, float]]) -> None:

@@ -1,64 +1,109 @@
-"""The outcome of `diff` and `align` in the terminal: the rungs, where the sides part, and why."""
+"""The outcome of `diff` and `align`: in the terminal the rungs, where the sides part and why; as JSON; as a report."""
 
 from __future__ import annotations
 
+import argparse
+
 MOST_OWN, MOST_CALLS = 12, 20
+WAYS = {"name": "by name", "graph": "by what feeds them", "only one of its kind": "as the only ones of their kind",
+        "map": "as --map says"}  # fmt: skip
 
 
-def print_outcome(difference, every: bool = False) -> None:
-    """Rungs, calls with an error of their own, tested explanations, calls without counterpart, and the verdict last."""
-    from dualport.common.compare.verdict import short
-    from dualport.scripts.validate import Rows
+def add_outcome_options(parser: argparse.ArgumentParser) -> None:
+    """How the outcome is shown."""
+    parser.add_argument("--report", metavar="DIR", help="write alignment.json and report.html there")
+    parser.add_argument("--json", action="store_true", help="print alignment.json instead of the table")
+    parser.add_argument("--all", action="store_true", help="show every call, not the rungs alone")
 
-    table = Rows(difference.names, timed=False)
-    for rung in difference.verdict.rungs:
+
+def show(comparison, folder, arguments: argparse.Namespace) -> int:
+    """Print the outcome and write the report; return the exit code."""
+    if arguments.json:
+        print(alignment_text(comparison), end="")
+    else:
+        print_outcome(comparison, arguments.all)
+    if folder is not None:
+        path = _write(comparison, folder)
+        if not arguments.json:
+            print(f"report: {path}")
+    return 0 if comparison.ok else 1
+
+
+def alignment_text(comparison) -> str:
+    """`alignment.json`."""
+    import json
+
+    from dualport.common.compare.summary import alignment_json
+
+    return json.dumps(alignment_json(comparison), indent=2, allow_nan=False) + "\n"
+
+
+def _write(comparison, folder):
+    from dualport.common.atomic import make_folder, write_text
+    from dualport.common.report import write_report
+    from dualport.common.report.comparison import alignment_report
+
+    write_text(folder / "alignment.json", alignment_text(comparison))
+    report = alignment_report(comparison, _facts(*comparison.heads), make_folder(folder / "figures"))
+    return write_report(folder / "report.html", report)
+
+
+def _facts(a: dict, b: dict) -> list[tuple[str, object]]:
+    """What was compared with what."""
+    inputs = ", ".join(
+        f"{one['name'] or 'input'} {'×'.join(map(str, one['shape']))} {one['dtype']}" for one in a["inputs"]
+    )
+    facts = [
+        ("first", f"{a['model']}, {a['framework_version']}"),
+        ("second", f"{b['model']}, {b['framework_version']}"),
+    ]
+    facts += [("inputs", inputs), ("seed", a["seed"]), ("precisions", ", ".join(a["dtypes"])), ("loss", a["loss"])]
+    return [*facts, ("optimiser", f"{a['optimiser']}, {a['steps']} steps" if a["steps"] else "none")]
+
+
+def print_outcome(comparison, every: bool = False) -> None:
+    """Rungs, what parts by itself, tested explanations, calls without counterpart, and the verdict last."""
+    from dualport.common.compare.wording import error_text, measured, short
+    from dualport.scripts.terminal.rung_table import RungTable
+
+    table = RungTable(comparison.names, timed=False)
+    for rung in comparison.verdict.rungs:
         table.show(rung)
-        if every:
-            for row in rung.rows:
-                lost = "  ".join(f"{side} float32 {short(error)}" for side, error in row.error32.items())
-                mark = "" if row.ok else "  <--"
-                print(f"    {row.name:<60} {_error(row.error64):>9}  {lost}  {row.remark}{mark}".rstrip())
-    _own(difference)
-    for one in difference.explanations:
+        for row in rung.rows if every else []:
+            lost = "  ".join(f"{side} float32 {short(error)}" for side, error in row.error32.items())
+            mark = "" if row.ok else "  <--"
+            print(f"    {row.name:<60} {error_text(row.error64, 'equal'):>9}  {lost}  {row.remark}{mark}".rstrip())
+    _by_themselves(comparison)
+    for one in comparison.explanations:
         mark = "explained" if one.removed else "reduced"
-        after = f"{_error(one.before)} → {_error(one.after)}"
-        print(f"{mark}: {one.call}: {one.text} ({after})")
-    for side, calls in zip(difference.names, difference.unpaired, strict=True):
+        print(f"{mark}: {one.call}: {one.text} ({measured(one.before, 'equal')} → {measured(one.after, 'equal')})")
+    for side, calls in zip(comparison.names, comparison.unpaired, strict=True):
         if calls:
             more = f" and {len(calls) - MOST_CALLS} more" if len(calls) > MOST_CALLS else ""
             print(f"no counterpart, {side}: {', '.join(calls[:MOST_CALLS])}{more}")
-    for note in difference.notes:
+    for note in comparison.notes:
         print(f"note: {note}")
-    print(_matched(difference.matching))
-    print(difference.sentence)
+    print(_matched(comparison.matching))
+    print(comparison.sentence)
 
 
-def _own(difference) -> None:
+def _by_themselves(comparison) -> None:
+    from dualport.common.compare.wording import error_text
+
     told = set()
-    for rung in difference.forwards.values():
-        rows = [row for row in rung.rows if getattr(row, "own", False) and row.name not in told]
+    for rung in comparison.forwards.values():
+        rows = [row for row in rung.rows if row.by_itself and row.name not in told]
         for row in rows[:MOST_OWN]:
             told.add(row.name)
-            error = row.error64 if row.own_error is None else row.own_error
-            print(f"by itself: {row.name}: {row.remark}, error {_error(error)}")
+            print(f"by itself: {row.name}: {row.remark}, error {error_text(row.own_error, 'equal')}")
         if len(rows) > MOST_OWN:
             print(f"by themselves: {len(rows) - MOST_OWN} more calls, all in the report")
 
 
-def _error(value: float | None) -> str:
-    from dualport.common.compare.verdict import short
-
-    if value is None or value != value:
-        return "–"
-    return "equal" if value == 0 else short(value)
-
-
 def _matched(matching) -> str:
     """How the layers were matched, in one line."""
-    counts: dict[str, int] = {}
-    for _, _, how in matching.pairs:
-        counts[how] = counts.get(how, 0) + 1
-    words = {"name": "by name", "graph": "by what feeds them", "only one of its kind": "as the only ones of their kind",
-             "map": "as --map says"}  # fmt: skip
-    found = ", ".join(f"{count} {words[how]}" for how, count in counts.items())
-    return f"layers with weights matched: {found or 'none'}"
+    from collections import Counter
+
+    counts = Counter(how for _, _, how in matching.pairs)
+    ways = ", ".join(f"{count} {WAYS[how]}" for how, count in counts.items())
+    return f"layers with weights matched: {ways or 'none'}"

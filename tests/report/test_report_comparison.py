@@ -6,18 +6,21 @@ import numpy as np
 import pytest
 from dualport.common import drawing
 from dualport.common.atomic import make_folder
-from dualport.common.compare.aligned_rung import AlignedRung
-from dualport.common.compare.explanation.divergence import Explained
+from dualport.common.compare.explanation.evidence import Explanation
+from dualport.common.compare.facts import About, ByItself, NotMatched, PartsBackward, Place
 from dualport.common.compare.matching.calls import CallPair
 from dualport.common.compare.matching.layers import Matching
-from dualport.common.compare.models import Difference
-from dualport.common.compare.rungs.sides import CallRow
+from dualport.common.compare.models import Comparison
+from dualport.common.compare.row import Row
 from dualport.common.compare.summary import alignment_json
 from dualport.common.compare.tolerances import bound
-from dualport.common.compare.verdict import Verdict, short
+from dualport.common.compare.verdict import Rung, Verdict
+from dualport.common.compare.wording import short
 from dualport.common.drawing import save_png
 from dualport.common.report import Table, write_report
-from dualport.common.report.comparison import MOST_LAYERS, MOST_ROWS, MOST_STEPS, build_report
+from dualport.common.report.comparison import MOST_ROWS, MOST_STEPS
+from dualport.common.report.comparison import alignment_report as build_report
+from dualport.common.report.plots import MOST_LAYERS
 from dualport.common.traces.reading import Call
 
 SIDES = ("paddle", "torch")
@@ -31,10 +34,15 @@ def call(place: int, path: str, kind: str, label: str, line: int, **settings) ->
     )
 
 
-def row(name: str, limit: float, share: float = 0.1, lost: float = 0.1, **more) -> CallRow:
+def row(name: str, limit: float, share: float = 0.1, lost: float = 0.1, what: str = "call", **more) -> Row:
     """A row that uses up `share` of its bound in float64, and `lost` of what rounding explains in float32."""
     errors = {side: lost * GRADIENT * (1 + place) / 2 for place, side in enumerate(SIDES)}
-    return CallRow(name, share * limit, limit, errors, GRADIENT, **more)
+    place = Place(pair=more.pop("pair", -1), lines=more.pop("lines", ("", "")))
+    return Row(About(what, name), share * limit, limit, errors, GRADIENT, place=place, **more)
+
+
+def gradient(name: str, *numbers: float, **more) -> Row:
+    return row(name, GRADIENT, *numbers, what="weight gradient", **more)
 
 
 def pairs_at(first: int, eps: float = 1.0) -> list[CallPair]:
@@ -46,7 +54,7 @@ def pairs_at(first: int, eps: float = 1.0) -> list[CallPair]:
     ]
 
 
-def difference_of(rungs, **more) -> Difference:
+def difference_of(rungs, **more) -> Comparison:
     matching = Matching([("fc1", "fc1", "name"), ("norm", "norm", "name")], weights={"fc1.weight": "fc1.weight"})
     forwards = {"train": rungs[0], "eval": rungs[-1]}
     given = {
@@ -56,33 +64,34 @@ def difference_of(rungs, **more) -> Difference:
         "moves": ([], []),
     }
     verdict = Verdict("/home/me/a.py:Net against b.py:Net", SIDES, rungs)
-    return Difference(SIDES, verdict, forwards=forwards, heads=({}, {}), **given | more)
+    return Comparison(SIDES, verdict, forwards=forwards, heads=({}, {}), **given | more)
 
 
-def passing(**more) -> Difference:
+def passing(**more) -> Comparison:
     rungs = [
-        AlignedRung("forward", [row("fc1", FORWARD, place=0), row("norm", FORWARD, place=1)]),
-        AlignedRung("weights", [CallRow("fc1.weight", 0.0, 0.0)]),
-        AlignedRung("gradients", [row("fc1.weight", GRADIENT), row("fc1.bias", GRADIENT)]),
-        *(AlignedRung(f"step {step}", [row("fc1.weight", STEPS, 0.1 * step)]) for step in (1, 2, 3)),
+        Rung("forward", [row("fc1", FORWARD, pair=0), row("norm", FORWARD, pair=1)]),
+        Rung("weights", [Row(About("weight", "fc1.weight"), 0.0, 0.0)]),
+        Rung("gradients", [gradient("fc1.weight"), gradient("fc1.bias")]),
+        *(Rung("step", [row("fc1.weight", STEPS, 0.1 * step, what="weight")], step=step) for step in (1, 2, 3)),
     ]
     return difference_of(rungs, **more)
 
 
-def failing(**more) -> Difference:
-    parted = {"own": True, "inherited": 0.5 * FORWARD, "remark": "same input, different output"}
+def failing(**more) -> Comparison:
+    parted = {"by_itself": True, "error_of_inputs": 0.5 * FORWARD, "cause": ByItself()}
     rungs = [
-        AlignedRung("forward", [row("fc1", FORWARD, place=0, where=("f.py:11", "f.py:111")),
-                                row("norm", FORWARD, 3e6, place=1, where=("f.py:12", "f.py:112"), **parted)]),
-        AlignedRung("gradients", [row("fc1.weight", GRADIENT, 50.0, own=True, remark="parts in the backward pass")]),
-        AlignedRung("forward, eval", [row("norm", FORWARD, 2e6, place=1, where=("f.py:22", "f.py:122"), **parted)]),
+        Rung("forward", [row("fc1", FORWARD, pair=0, lines=("f.py:11", "f.py:111")),
+                         row("norm", FORWARD, 3e6, pair=1, lines=("f.py:12", "f.py:112"), **parted)]),
+        Rung("gradients", [gradient("fc1.weight", 50.0, by_itself=True, cause=PartsBackward(("norm",)))]),
+        Rung("forward", [row("norm", FORWARD, 2e6, pair=1, lines=("f.py:22", "f.py:122"), **parted)], "eval"),
     ]  # fmt: skip
-    tried = [Explained("norm", "eps is 1.0 in paddle and 2.0 in torch", 3e6 * FORWARD, 0.0, True),
-             Explained("norm", "another axis", 3e6 * FORWARD, 4e3 * FORWARD, False)]  # fmt: skip
+    norm = About("call", "norm")
+    tried = [Explanation("eps is 1.0 in paddle and 2.0 in torch", 3e6 * FORWARD, 0.0, about=norm),
+             Explanation("another axis", 3e6 * FORWARD, 4e3 * FORWARD, about=norm)]  # fmt: skip
     return difference_of(rungs, explanations=tried, **more)
 
 
-def page_of(difference: Difference, folder) -> str:
+def page_of(difference: Comparison, folder) -> str:
     report = build_report(difference, FACTS, make_folder(folder / "figures"))
     return write_report(folder / "report.html", report).read_text("utf8")
 
@@ -116,7 +125,7 @@ def test_a_failing_page_begins_with_where_the_two_part(tmp_path):
     assert list(report.summary) == FACTS
     first = report.sections[0]
     assert (first.title, first.ok) == ("Where it parts", False)
-    assert "First at norm (forward): same input, different output." in first.text
+    assert "First at norm (forward): same input, different output (f.py:12 against f.py:112)." in first.text
     assert f"goes in differs by {short(0.5 * FORWARD)}, what comes out by {short(3e6 * FORWARD)}" in first.text
     sides, own, tried = tables_of(first)
     assert ["line", "f.py:12", "f.py:112"] in sides.rows
@@ -137,14 +146,14 @@ def test_a_failing_page_begins_with_where_the_two_part(tmp_path):
 
 def test_a_call_is_listed_once_with_all_rungs_that_it_parts_in(tmp_path):
     again = failing()
-    again.verdict.rungs[2].rows[0].where = again.verdict.rungs[0].rows[1].where
+    again.verdict.rungs[2].rows[0].place.lines = again.verdict.rungs[0].rows[1].place.lines
     own = tables_of(build_report(again, FACTS, make_folder(tmp_path / "figures")).sections[0])[1]
     assert [line[:2] for line in own.rows] == [["norm", "forward; eval"], ["fc1.weight", "gradients"]]
 
 
 def test_the_error_on_the_counterparts_inputs_is_shown_where_it_was_measured(tmp_path):
     measured = failing()
-    measured.verdict.rungs[0].rows[1].own_error = 7e5 * FORWARD
+    measured.verdict.rungs[0].rows[1].error_on_same_inputs = 7e5 * FORWARD
     section = build_report(measured, FACTS, make_folder(tmp_path / "figures")).sections[0]
     assert tables_of(section)[1].rows[0][3] == short(7e5 * FORWARD)
     assert f"comes out by {short(7e5 * FORWARD)}" in section.text
@@ -158,7 +167,7 @@ def test_what_has_no_explanation_is_said(tmp_path):
         getattr(b, "text", "") for b in build_report(alone, [], folder).sections[0].blocks
     ]
     other = failing()
-    other.verdict.rungs[0].rows.append(row("head", FORWARD, 9e6, own=True))
+    other.verdict.rungs[0].rows.append(row("head", FORWARD, 9e6, by_itself=True))
     assert "Without an explanation: head." in tables_of(build_report(other, [], folder).sections[0])[2].note
 
 
@@ -193,8 +202,11 @@ def test_layers_with_other_names_and_calls_without_a_counterpart_are_all_listed(
 
 def test_the_figures_show_both_float32_the_float64_and_what_rounding_explains(tmp_path, drawn):
     difference = passing()
-    difference.verdict.rungs[0].rows += [CallRow("index", 0.0, 0.0), CallRow("shape", float("inf"), FORWARD)]
-    jump = row("norm.weight", GRADIENT, lost=9.0)
+    difference.verdict.rungs[0].rows += [
+        Row(About("call", "index"), 0.0, 0.0),
+        Row(About("call", "shape"), float("inf"), FORWARD),
+    ]
+    jump = gradient("norm.weight", 0.1, 9.0)
     jump.bound32 = None
     difference.verdict.rungs[2].rows.append(jump)
     build_report(difference, FACTS, make_folder(tmp_path / "figures"))
@@ -230,17 +242,18 @@ def test_errors_of_their_own_come_before_others_that_fail(tmp_path):
     difference = failing()
     difference.verdict.rungs[0].rows[:0] = [row(f"layer {n}", FORWARD, 5.0) for n in range(2 * MOST_ROWS)]
     section = section_of(build_report(difference, FACTS, make_folder(tmp_path / "figures")), "forward")
-    assert "norm – same input, different output" in [line[0] for line in tables_of(section)[0].rows]
+    names = [line[0] for line in tables_of(section)[0].rows]
+    assert "norm – same input, different output (f.py:12 against f.py:112)" in names
 
 
 @pytest.mark.parametrize(("bad", "shown"), [((), [3]), ((2,), [2, 3]), (range(1, 12), [*range(1, MOST_STEPS + 1), 11])])
 def test_steps_that_fail_and_the_last_have_their_tables(tmp_path, drawn, bad, shown):
     count = max(3, *bad, 0)
     steps = [
-        AlignedRung(f"step {n}", [row("gradient of fc1.weight", STEPS, 9.0 if n in bad else 0.1)])
+        Rung("step", [row("fc1.weight", STEPS, 9.0 if n in bad else 0.1, what="gradient in a step")], step=n)
         for n in range(1, count + 1)
     ]
-    difference = difference_of([AlignedRung("forward", [row("fc1", FORWARD, place=0)]), *steps])
+    difference = difference_of([Rung("forward", [row("fc1", FORWARD, pair=0)]), *steps])
     report = build_report(difference, FACTS, make_folder(tmp_path / "figures"))
     assert [one.title for one in report.sections if one.title.startswith("step ")] == [f"step {n}" for n in shown]
     assert section_of(report, "The steps").ok is not bool(bad)
@@ -251,7 +264,7 @@ def test_steps_that_fail_and_the_last_have_their_tables(tmp_path, drawn, bad, sh
 
 
 def test_a_loss_of_precision_is_told_as_one(tmp_path):
-    difference = difference_of([AlignedRung("forward", [row("fc1", FORWARD, lost=6.0, place=0)])])
+    difference = difference_of([Rung("forward", [row("fc1", FORWARD, lost=6.0, pair=0)])])
     section = build_report(difference, FACTS, make_folder(tmp_path / "figures")).sections[0]
     assert (
         f"float32 of torch is off by {short(6 * GRADIENT)}, where rounding explains {short(GRADIENT)}" in section.text
@@ -259,8 +272,8 @@ def test_a_loss_of_precision_is_told_as_one(tmp_path):
 
 
 def test_a_comparison_in_one_precision_speaks_of_no_other(tmp_path, drawn):
-    rows = [CallRow(name, 0.5 * FORWARD, FORWARD) for name in ("fc1", "norm")]
-    difference = difference_of([AlignedRung("forward", rows)])
+    rows = [Row(About("call", name), 0.5 * FORWARD, FORWARD) for name in ("fc1", "norm")]
+    difference = difference_of([Rung("forward", rows)])
     page = page_of(difference, tmp_path)
     assert list(drawn["forward.png"][1]) == ["between the two"]
     assert drawn["forward.png"][2] == [FORWARD, FORWARD]
@@ -271,7 +284,7 @@ def test_a_comparison_in_one_precision_speaks_of_no_other(tmp_path, drawn):
 def test_the_outcome_as_data_is_json_whatever_the_numbers(tmp_path):
     difference = failing(unpaired=(["drop"], []), moves=([], ["flat"]), notes=["a note"])
     difference.verdict.rungs[0].rows[1].error64 = float("inf")
-    difference.explanations.append(Explained("norm", "crossed", float("nan"), 0.0, True))
+    difference.explanations.append(Explanation("crossed", float("nan"), 0.0))
     found = json.loads(json.dumps(alignment_json(difference), allow_nan=False))
     first = found["first_divergence"]
     assert (found["ok"], found["verdict"]) == (False, difference.sentence)
@@ -288,3 +301,15 @@ def test_the_outcome_as_data_is_json_whatever_the_numbers(tmp_path):
     assert (found["unpaired"], found["moves"]) == ({"paddle": ["drop"], "torch": []}, {"paddle": [], "torch": ["flat"]})
     assert found["notes"] == ["a note"]
     assert alignment_json(passing())["first_divergence"] is None
+
+
+def test_layers_that_are_not_matched_are_told_on_the_page(tmp_path):
+    matching = Matching(unmatched=(["lost"], []))
+    rows = [Row(About("layers"), float("inf"), 0.0, cause=NotMatched(matching.complaint(SIDES)))]
+    report = build_report(
+        difference_of([Rung("layers", rows)], matching=matching), FACTS, make_folder(tmp_path / "figures")
+    )
+    assert report.verdict == (
+        "different systems: first at layers with weights (layers: lost in paddle has no counterpart)"
+    )
+    assert section_of(report, "layers").ok is False

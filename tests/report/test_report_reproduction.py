@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 from dualport.common import recipes
 from dualport.common.atomic import make_folder
-from dualport.common.compare.agreement import Check, published_checks
-from dualport.common.compare.lockstep import StepDifference
+from dualport.common.compare.agreement import published_rows as published_agreement
+from dualport.common.compare.facts import About
+from dualport.common.compare.row import Row, judged
 from dualport.common.compare.tolerances import bound
 from dualport.common.drawing import save_png
 from dualport.common.report import write_report
 from dualport.common.report.reproduction import Outcome, build_report, published_rows
 
 
-def outcome_of(name: str, folder, checks=(), factor: float = 1.0) -> Outcome:
+def outcome_of(name: str, folder, rows=(), factor: float = 1.0) -> Outcome:
     """A recipe trained for two epochs in both frameworks, with a figure each."""
     recipe = recipes.recipe(name)
     printed = [value * factor for value in (recipe.published or (2.0, 1.0))[:2]]
@@ -29,7 +30,7 @@ def outcome_of(name: str, folder, checks=(), factor: float = 1.0) -> Outcome:
     both = dict.fromkeys(runs, history)
     return Outcome(
         recipe, recipe, "mnist", 60_000, runs, figures, both, dict.fromkeys(runs, 500), {"numpy": "2"}, 1,
-        list(checks), [StepDifference(0, 1e-8, 1e-4)],
+        list(rows), [(Row(About("loss of a step", number=0), 1e-8), Row(About("weights of a step", number=0), 1e-4))],
     )  # fmt: skip
 
 
@@ -40,14 +41,15 @@ def page_of(outcomes, folder) -> str:
 
 
 def test_the_verdict_names_what_differs(tmp_path):
-    good, bad = Check("losses", 1e-9, 1e-5, "why"), Check("weights", 0.5, 1e-5, "why")
+    good = judged(About("loss of steps", number=20), 1e-9, "float32 step loss")
+    bad = judged(About("weights of steps", number=20), 0.5, "float32 step weights")
     report = build_report([outcome_of("mlp-vae", tmp_path, [good])], make_folder(tmp_path / "f"))
     assert (report.ok, report.verdict) == (True, "The two frameworks agree on mlp-vae.")
     report = build_report([outcome_of("mlp-vae", tmp_path, [good, bad])], make_folder(tmp_path / "f"))
     assert report.ok is False
-    assert "mlp-vae: weights differs by 0.5" in report.verdict
+    assert "mlp-vae: weights after each of the first 20 steps, from the same state differs by 0.5" in report.verdict
     assert build_report([outcome_of("mlp-vae", tmp_path)], make_folder(tmp_path / "f")).ok is None
-    assert Check("not a number", float("nan"), 1e-5, "why").ok is False
+    assert judged(About("loss of steps", number=20), float("nan"), "float32 step loss").ok is False
 
 
 def test_each_epoch_stands_beside_the_published_one(tmp_path):
@@ -62,14 +64,17 @@ def test_each_epoch_stands_beside_the_published_one(tmp_path):
 
 
 @pytest.mark.parametrize(("factor", "ok"), [(1.01, True), (1.05, False), (0.95, False)])
-def test_the_published_table_is_judged(factor, ok):
+def test_the_published_table_is_judged(factor, ok, tmp_path):
     published = recipes.recipe("latent2d-vae").published
     history = [{"printed": value * factor} for value in published]
-    checks = published_checks("torch", history, published, judge=True)
-    assert [check.ok for check in checks] == [ok, ok]
-    assert [check.bound for check in checks] == [bound("published table"), bound("published table, last epoch")]
-    assert [check.ok for check in published_checks("torch", history, published, judge=False)] == [None, None]
-    assert len(published_checks("torch", history[:3], published, judge=True)) == 1
+    rows = published_agreement("torch", history, published, judge=True)
+    assert [row.ok for row in rows] == [ok, ok]
+    assert [row.bound64 for row in rows] == [bound("published table"), bound("published table, last epoch")]
+    shown = published_agreement("torch", history, published, judge=False)
+    assert [row.judged for row in shown] == [False, False]
+    outcome = outcome_of("latent2d-vae", tmp_path, shown)
+    assert outcome.ok is None
+    assert len(published_agreement("torch", history[:3], published, judge=True)) == 1
 
 
 def test_recipes_of_one_write_up_stand_beside_each_other(tmp_path):

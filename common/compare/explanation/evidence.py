@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ...alignment.closed_forms import evaluate
 from ...distance import relative_error
+from ..facts import About
 from ..tolerances import bound
+from ..wording import name, number
 
 MOST = 3  # explanations that only reduce a divergence: more are noise
 
@@ -31,18 +34,33 @@ class Evidence:
 class Explanation:
     """A difference that was applied to one side, in one sentence that a user can act on.
 
-    `before` and `after` are relative errors, as they are and with the difference applied; `limit` names the bound of
-    the table that `after` has to keep.
+    `before` and `after` are relative errors: as they are, NaN where that was not measured, and with the difference
+    applied. `limit` names the bound of the table that `after` has to keep; `about` is what the explained row is about.
     """
 
     text: str
     before: float
     after: float
     limit: str = "diagnosis removes it"
+    about: About | None = None
 
     @property
     def removed(self) -> bool:
-        return self.after <= bound(self.limit) and self.after < self.before
+        return self.after <= bound(self.limit) and not self.after >= self.before
+
+    @property
+    def call(self) -> str | None:
+        """The name of what it explains."""
+        return None if self.about is None else name(self.about)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "call": self.call,
+            "text": self.text,
+            "before": number(self.before),
+            "after": number(self.after),
+            "removed": self.removed,
+        }
 
 
 @dataclass(frozen=True)

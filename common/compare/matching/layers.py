@@ -6,7 +6,7 @@ Two layers that nothing but chance tells apart are not matched: they are listed,
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import BadInput
@@ -180,6 +180,19 @@ def _leftovers(left: dict[str, Node], right: dict[str, Node], found: Matching) -
 def carried(matching: Matching, arrays: Mapping) -> dict:
     """Canonical arrays of side a under the names of side b."""
     return {y: arrays[x] for x, y in matching.weights.items() if x in arrays}
+
+
+def of_both(names_a: Sequence[str], to_b: Mapping[str, str], names_b: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Pairs of canonical names that are there on either side."""
+    there = set(names_b)
+    for name in names_a:
+        if name in to_b:
+            yield name, to_b[name]
+            there.discard(to_b[name])
+    back = {y: x for x, y in to_b.items()}
+    for name in names_b:
+        if name in there and name in back:
+            yield back[name], name
 
 
 def parse_map(texts: Sequence[str]) -> dict[str, str]:

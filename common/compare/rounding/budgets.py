@@ -14,7 +14,7 @@ import numpy as np
 
 from ...distance import ROUNDOFF, root_mean_square, unit_roundoff
 from ...spec import Activation, Optimizer, Recipe
-from ..witness.walk import Arrays, activation_name, outputs, walk
+from ..witness.walk import Arrays, outputs, walk
 from .arithmetic import SAFETY, Following
 from .numbers import Precision, Rounded, given
 from .objective import objective_terms
@@ -134,7 +134,7 @@ def gradient_budgets(
 def _kinks(recipe: Recipe) -> list[str]:
     """Names of the activations behind a ReLU, in execution order."""
     return [
-        activation_name(network, place)
+        network.activation_name(place)
         for network in recipe.model.networks().values()
         for place, layer in enumerate(network.layers)
         if isinstance(layer, Activation) and layer.function in ("relu", "leaky_relu")

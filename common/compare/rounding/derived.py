@@ -1,15 +1,26 @@
-"""What the witness says of a climb: the exact values of its first batch, and what rounding may do to them."""
+"""What the witness says of a recipe: the exact values of its first batch, and what rounding may do to them.
+
+Everything is computed once and kept, and only when a rung asks for it.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from math import prod
 
 import numpy as np
 
+from ...arrays import Arrays
+from ...distance import Apart
 from ...runs.epoch_plan import plan_epoch
 from ...runs.initial_weights import initial_weights
-from ..ladder import Climb, steps_of
+from ..facts import About
+from ..judge import WITNESS, Bounds
+from ..ladder import LadderPlan, steps_of
+from ..row import Row
+from ..tolerances import bound
 from ..witness import exact as witness
 from ..witness.walk import outputs
 from . import budgets
@@ -18,36 +29,103 @@ SMALL = 20_000  # parameters up to which differences of the loss take less than 
 EACH = 2
 
 
-class Reference:
-    """Computed once and kept; every part only when a rung asks for it."""
+class DerivedRounding:
+    """The judge of the two realisations of one recipe."""
 
-    def __init__(self, climb: Climb) -> None:
-        self.climb, self.recipe = climb, climb.recipe
-        self.dataset = climb.some()
-        self.weights = initial_weights(climb.recipe, climb.seed)
+    def __init__(self, plan: LadderPlan) -> None:
+        self.plan, self.recipe = plan, plan.recipe
+        self.dataset = plan.some()
+        self.weights = initial_weights(plan.recipe, plan.seed)
+        self.evaluated: tuple[Arrays, Mapping[str, float]] = ({}, {})
+
+    def witness(self, about: About) -> Mapping[str, np.ndarray | None]:
+        """What is drawn and built must be there as it says; of values, it knows those that it computes itself."""
+        whole: dict[str, Callable[[], Arrays]] = {
+            "shape": lambda: self.shapes,
+            "number of values": lambda: {"": np.array(sum(int(np.prod(one)) for one in self.shapes.values()))},
+            "stepped": lambda: self.stepped,
+            "batch": lambda: self.first_epoch,
+            "weight": lambda: self.weights,
+        }
+        if about.what in whole:
+            key = f"{about.part}/{about.name}" if about.part else about.name
+            return {WITNESS: whole[about.what]().get(key)}
+        parts: dict[str, Callable[[], Arrays]] = {
+            "activation": lambda: self.activations,
+            "activation in evaluation": lambda: self.evaluated[0],
+            "term": lambda: self.objective,
+            "weight gradient": lambda: self.gradients.gradients,
+            "activation gradient": lambda: self.activation_gradients,
+            "difference quotient": lambda: {name: values for name, (_, values) in self.differences.items()},
+            "statistic": lambda: self.statistics if about.part == "one step" else {},
+        }
+        known = parts[about.what]() if about.what in parts else {}
+        return {WITNESS: known[about.name]} if about.name in known else {}
+
+    def bounds(self, row: Row, between: Apart, dtype: str) -> Bounds:
+        """That of the table for the mathematics, that of the array's own budget for float32."""
+        about = row.about
+        limit = bound(row.quantity) if math.isfinite(between.size) else math.nan  # what is not finite proves nothing
+        parts: dict[str, Callable[[], Mapping]] = {
+            "activation": lambda: self.forward_bounds,
+            "activation in evaluation": lambda: self.evaluated[1],
+            "weight gradient": lambda: self.gradients.parameters,
+            "activation gradient": lambda: self.gradients.activations,
+            "term": lambda: {about.name: self.gradients.terms["loss"]} | self.gradients.terms,
+        }
+        budget = parts[about.what]().get(about.name) if about.what in parts else None
+        if isinstance(budget, budgets.Budget):
+            return Bounds(limit, budget.bound, budget.scale)
+        return Bounds(limit, budget)
 
     @cached_property
-    def plan(self):
-        return plan_epoch(self.recipe, self.climb.seed, 0, len(self.dataset))
+    def epoch(self):
+        """The plan of the first epoch."""
+        return plan_epoch(self.recipe, self.plan.seed, 0, len(self.dataset))
 
-    def batch(self, plan, step: int) -> tuple:
+    def batch(self, epoch, step: int) -> tuple:
         """Image, label, noise and masks of one step, as NumPy has them."""
-        rows = slice(*plan.bounds(step))
-        chosen = self.dataset.subset(plan.order[rows])
+        rows = slice(*epoch.bounds(step))
+        chosen = self.dataset.subset(epoch.order[rows])
         label = chosen.one_hot(self.recipe.model.classes) if self.recipe.model.conditional else None
-        return chosen.scaled(*self.recipe.data.value_range), label, plan.noise[rows], plan.masks(step) or None
+        return chosen.scaled(*self.recipe.data.value_range), label, epoch.noise[rows], epoch.masks(step) or None
 
     def batches(self):
         """The batches of the training steps, one after the other."""
-        for plan, step in steps_of(self.recipe, self.climb.seed, len(self.dataset)):
-            yield self.batch(plan, step)
+        for epoch, step in steps_of(self.recipe, self.plan.seed, len(self.dataset)):
+            yield self.batch(epoch, step)
 
     @cached_property
     def first(self) -> tuple:
         return next(self.batches())
 
     @cached_property
-    def activations(self) -> dict[str, np.ndarray]:
+    def shapes(self) -> Arrays:
+        model = self.recipe.model
+        return {name: np.array(shape, np.int64) for name, shape in (model.parameters() | model.buffers()).items()}
+
+    @cached_property
+    def stepped(self) -> Arrays:
+        """`optimizer/parameter` for each parameter that it steps."""
+        return {
+            f"{one.name}/{name}": np.ones(1)
+            for one in self.recipe.training.optimizers
+            for name in self.recipe.optimizer_parameters(one)
+        }
+
+    @cached_property
+    def first_epoch(self) -> Arrays:
+        """The batches that are trained on, and how many an epoch has."""
+        epoch = self.epoch
+        wanted = {"steps in an epoch": np.array(epoch.steps), "images in an epoch": np.array(len(epoch.order))}
+        for step in sorted({*range(min(self.plan.steps, epoch.steps)), epoch.steps - 1}):
+            image, label, noise, masks = self.batch(epoch, step)
+            batch = {"image": image, "label": label, "noise": noise} | (masks or {})
+            wanted |= {f"{name}, step {step}": array for name, array in batch.items() if array is not None}
+        return wanted
+
+    @cached_property
+    def activations(self) -> Arrays:
         return witness.forward(self.recipe, self.weights, *self.first)
 
     @cached_property
@@ -58,24 +136,42 @@ class Reference:
         """What rounding explains in each activation in `dtype`: tf32, float16 or bfloat16."""
         return budgets.forward_bounds(self.recipe, self.weights, *self.first, dtype=dtype)
 
+    def evaluate(self, state: Arrays) -> None:
+        """Take the weights that evaluation is judged with."""
+        image, label, noise, _ = self.first
+        given = (self.recipe, state, image, label, noise, None)
+        self.evaluated = (
+            witness.forward(*given, training=False), budgets.forward_bounds(*given, training=False)
+        )  # fmt: skip
+
     @cached_property
-    def objective(self) -> dict[str, float]:
+    def statistics(self) -> Arrays:
+        """Running means and variances after one training forward."""
+        return witness.running_statistics(self.recipe, self.weights, *self.first)
+
+    @cached_property
+    def objective(self) -> Arrays:
         heads, decoded = outputs(self.recipe, self.activations)
-        values = witness.objective(self.recipe, heads, decoded, self.first[0])
+        values = map(np.asarray, witness.objective(self.recipe, heads, decoded, self.first[0]))
         return dict(zip(("loss", "reconstruction", "kl"), values, strict=True))
 
     @cached_property
-    def elements(self) -> dict[str, np.ndarray]:
-        """For a small model, an element or two of every parameter to differentiate by differences: flat indices."""
+    def differences(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """For a small model, an element or two of every parameter: flat indices, and central differences of the loss;
+        without those that a kink of a ReLU makes worthless."""
         if sum(prod(shape) for shape in self.recipe.model.parameters().values()) > SMALL:
             return {}
-        return witness.pick(self.recipe, self.climb.seed, EACH)
-
-    @cached_property
-    def differences(self) -> dict[str, np.ndarray]:
-        """Central differences of the loss at `elements`; NaN where a kink of a ReLU makes them worthless."""
-        return witness.central_differences(self.recipe, self.weights, *self.first, self.elements)
+        picked = witness.pick(self.recipe, self.plan.seed, EACH)
+        found = witness.central_differences(self.recipe, self.weights, *self.first, picked)
+        sound = {name: np.isfinite(values) for name, values in found.items()}
+        return {name: (picked[name][sound[name]], values[sound[name]]) for name, values in found.items()}
 
     @cached_property
     def gradients(self) -> budgets.GradientBudgets:
         return budgets.gradient_budgets(self.recipe, self.weights, *self.first)
+
+    @cached_property
+    def activation_gradients(self) -> Arrays:
+        """In the shapes of the activations."""
+        found = self.gradients.activation_gradients
+        return {name: np.reshape(array, self.activations[name].shape) for name, array in found.items()}

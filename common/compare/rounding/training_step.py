@@ -11,7 +11,7 @@ from ...distance import root_mean_square, unit_roundoff
 from ...spec import Optimizer
 from ..tolerances import bound
 from . import budgets
-from .derived import Reference
+from .derived import DerivedRounding
 
 WANDERED = 4  # a running mean remembers where a bias has been, which may be further off than where it is
 CLIP_EPSILON = 1e-6  # PyTorch's clip_grad_norm_ divides by the norm plus this
@@ -25,22 +25,22 @@ class StepScale:
         batch: image, label, noise and masks of the step.
     """
 
-    def __init__(self, reference: Reference, evidence, step: int, batch: tuple) -> None:
-        self.reference, self.recipe, self.step, self.batch = reference, reference.recipe, step, batch
+    def __init__(self, judge: DerivedRounding, evidence, step: int, batch: tuple) -> None:
+        self.judge, self.recipe, self.step, self.batch = judge, judge.recipe, step, batch
         self.owners: dict[str, Optimizer] = {
             name: one for one in self.recipe.training.optimizers for name in self.recipe.optimizer_parameters(one)
         }
         before = next(iter(evidence.values())) if step else {}
         found = part(f"float64/weights/{step - 1:04d}", before)
-        fits = all(name in found and found[name].shape == reference.weights[name].shape for name in self.owners)
+        fits = all(name in found and found[name].shape == judge.weights[name].shape for name in self.owners)
         narrow = {name: found[name].astype(np.float32) for name in self.owners} if fits and step else {}
-        self.weights = {**reference.weights, **narrow}
+        self.weights = {**judge.weights, **narrow}
         self.moments = part(f"float64/moments/{step - 1:04d}", before)
 
     @cached_property
     def budgets(self) -> budgets.GradientBudgets:
         if not self.step:
-            return self.reference.gradients
+            return self.judge.gradients
         return budgets.gradient_budgets(self.recipe, self.weights, *self.batch)
 
     @cached_property

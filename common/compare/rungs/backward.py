@@ -1,56 +1,111 @@
-"""The loss and the gradients of two traces, in the order of the backward pass."""
+"""The loss and the gradients: of two traces in the order of the backward pass, of a recipe against the witness too."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from ...alignment.constants import AVERAGES, averaging_factor
+from ...traces.plan import EXACT
 from ...traces.reading import Call, Run
-from ..aligned_rung import AlignedRung
+from ..facts import About, FollowsForward, Inherited, Missing, PartsBackward, WeightAlone
+from ..judge import Bounds
 from ..matching.calls import CallPair
-from ..matching.layers import Matching
+from ..matching.layers import Matching, of_both
+from ..rounding.derived import DerivedRounding
 from ..row import Row
+from ..tolerances import bound
 from ..verdict import Rung
-from .sides import CallRow, Sides, excuse_kinks, of_both
+from .forward import about_output
+from .kinks import excuse_kinks
+from .sides import Evidence, Sides, held, names_of
+
+QUANTITY = "float64 gradient"
 
 
 def backward_rungs(sides: Sides, pairs: list[CallPair], unpaired: list, matching: Matching, parted: bool) -> list[Rung]:
-    loss = sides.row("loss", ("1", "1"), "loss", "float64 forward")
+    """The loss, and every gradient.
+
+    Args:
+        unpaired: the calls of each side that have no counterpart. parted: the forward pass does not agree.
+    """
+    loss = sides.row(About("loss"), "loss", ("1", "1"), "float64 forward")
     lonely = [(side, call) for side, left in enumerate(unpaired) for call in left if call.kind in AVERAGES]
     if any(_factor(sides.main[side], call) != 1 for side, call in lonely):
-        sides.loose = sides.loose or f"Paddle divides the gradient of {lonely[0][1].path} by its count in float32"
-    rows: list[Row] = []
-    waiting = dict(of_both(sides.main[0].names("gradients/1"), matching.weights, sides.main[1].names("gradients/1")))
-    consumers = _consumers(pairs)
-    known: dict[tuple[int, int], CallRow] = {}
-    for place, pair in reversed(list(enumerate(pairs))):
-        for (x_name, x), (_, y) in zip(pair.a.outputs, pair.out_b.outputs, strict=False):
-            if (x, y) in known or not any(run.shape("flow", n) for run, n in zip(sides.main, (x, y), strict=True)):
-                continue
-            shown = f"{pair.name}" + (f" [{x_name}]" if len(pair.a.outputs) > 1 else "") + ", gradient"
-            row = known[x, y] = sides.row("flow", (x, y), shown, "float64 gradient", absent_is_zero=True)
-            row.place, row.where = place, (pair.a.where, pair.b.where)
-            _blame(row, consumers.get(x, []), known, pairs, sides)
-            rows.append(row)
-        if _rounded_count(sides.main, pair):
-            sides.loose = sides.loose or f"Paddle divides the gradient of {pair.name} by counts in float32"
-        mine = pair.a.path if pair.a.module else None
-        for name in [one for one in waiting if mine is not None and _belongs(one, mine)]:
-            rows.append(_weight_gradient(sides, name, waiting.pop(name), pair, known))
-    for name, other in waiting.items():
-        rows.append(sides.row("gradients/1", (name, other), name, "float64 gradient"))
-    for source in [number for number, one in sides.main[0].sources.items() if one.startswith("input ")]:
-        if sides.main[0].shape("flow", source) and sides.main[1].shape("flow", source):
-            rows.append(
-                sides.row("flow", (source, source), f"{sides.main[0].sources[source]}, gradient", "float64 gradient")
-            )
+        sides.loosen("count", lonely[0][1].path)
+    rows = _Backward(sides, pairs, matching).rows()
     excuse_kinks(sides, rows, pairs)
     for row in rows if parted else []:
-        row.own = False  # other values went in, so that the gradients cannot agree
-        row.remark = row.remark if row.same or "has none" in row.remark else "follows from the forward pass"
-    return [AlignedRung("loss", [loss]), AlignedRung("gradients", rows)]
+        row.by_itself = False  # other values went in, so that the gradients cannot agree
+        if not row.same and not isinstance(row.cause, Missing):
+            row.cause = FollowsForward()
+    return [Rung("loss", [loss]), Rung("gradients", rows)]
 
 
-def _belongs(weight: str, path: str) -> bool:
-    return weight.startswith(f"{path}.") if path else "." not in weight
+class _Backward:
+    """The gradients of two traces, from the last pair of calls to the first, each with the weights of its layer."""
+
+    def __init__(self, sides: Sides, pairs: list[CallPair], matching: Matching) -> None:
+        self.sides, self.pairs = sides, pairs
+        names = [run.names("gradients/1") for run in sides.main]
+        self.waiting = dict(of_both(names[0], matching.weights, names[1]))
+        self.known: dict[tuple[int, int], Row] = {}
+        self.consumers: dict[int, list[int]] = {}  # value of a → the pairs that are given it
+        for place, pair in enumerate(pairs):
+            for _, number in pair.a.inputs:
+                self.consumers.setdefault(number, []).append(place)
+
+    def rows(self) -> list[Row]:
+        a, b = self.sides.main
+        rows: list[Row] = []
+        for place, pair in reversed(list(enumerate(self.pairs))):
+            rows += self._outputs(place, pair)
+            if _rounded_count(self.sides.main, pair):
+                self.sides.loosen("counts", pair.name)
+            for name in [one for one in self.waiting if pair.a.holds(one)]:
+                rows.append(self._weight(name, self.waiting.pop(name)))
+                self._arrives_here(rows[-1], pair)
+        rows += [self._weight(name, other) for name, other in self.waiting.items()]
+        for number, source in a.sources.items():
+            if source.startswith("input ") and a.shape("flow", number) and b.shape("flow", number):
+                about = About("input gradient", source.removeprefix("input "))
+                rows.append(self.sides.row(about, "flow", (number, number), QUANTITY))
+        return rows
+
+    def _outputs(self, place: int, pair: CallPair) -> list[Row]:
+        rows = []
+        for (output, x), (_, y) in zip(pair.a.outputs, pair.out_b.outputs, strict=False):
+            there = [run.shape("flow", n) for run, n in zip(self.sides.main, (x, y), strict=True)]
+            if (x, y) in self.known or not any(there):
+                continue
+            about = about_output("call gradient", pair, output)
+            row = self.known[x, y] = self.sides.row(about, "flow", (x, y), QUANTITY, absent_is_zero=True)
+            row.place.pair, row.place.lines = place, (pair.a.where, pair.b.where)
+            self._blame(row, self.consumers.get(x, []))
+            rows.append(row)
+        return rows
+
+    def _blame(self, row: Row, consumers: list[int]) -> None:
+        """A gradient that parts where those of all that follows agree parts in the backward pass of what follows."""
+        if row.same:
+            return
+        row.by_itself = all(self._agree(self.pairs[place]) for place in consumers)
+        if row.by_itself and row.cause is None:
+            row.cause = PartsBackward(tuple(dict.fromkeys(self.pairs[place].name for place in consumers)))
+            row.place.pair = consumers[0] if consumers else row.place.pair
+        row.cause = row.cause or Inherited("later")
+
+    def _agree(self, pair: CallPair) -> bool:
+        """Whether the gradients that arrive at a pair of calls agree, as far as there are any."""
+        ends = zip(pair.a.outputs, pair.out_b.outputs, strict=False)
+        return all((x, y) not in self.known or self.known[x, y].same for (_, x), (_, y) in ends)
+
+    def _weight(self, name: str, other: str) -> Row:
+        return self.sides.row(About("weight gradient", name, other), "gradients/1", (name, other), QUANTITY)
+
+    def _arrives_here(self, row: Row, pair: CallPair) -> None:
+        row.by_itself = not row.same and self._agree(pair)
+        if row.by_itself:
+            row.cause = row.cause or WeightAlone()
 
 
 def _rounded_count(runs: tuple[Run, Run], pair: CallPair) -> bool:
@@ -67,36 +122,70 @@ def _factor(run: Run, call: Call) -> float | None:
     return averaging_factor(call.kind, call.settings, *shapes) if all(shapes) else None
 
 
-def _consumers(pairs: list[CallPair]) -> dict[int, list[int]]:
-    """Value of a → the pairs that are given it."""
-    found: dict[int, list[int]] = {}
-    for place, pair in enumerate(pairs):
-        for _, number in pair.a.inputs:
-            found.setdefault(number, []).append(place)
-    return found
+def objective(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
+    """The loss, the sums of its terms, and the number that the write-up prints; the terms first: they say which of them
+    is wrong."""
+    sides = held(evidence, judge, EXACT, "float32")
+    names = ("reconstruction", "kl", "loss", "printed")
+    return [sides.row(About("term", name), "", name, "float64 forward") for name in names]
 
 
-def _blame(row: CallRow, consumers: list[int], known: dict, pairs: list[CallPair], sides: Sides) -> None:
-    """A gradient that parts where those of all that follows agree: it parts in the backward pass of what follows."""
-    if row.same:
-        return
-    after = [
-        known.get((x, y))
-        for n in consumers
-        for (_, x), (_, y) in zip(pairs[n].a.outputs, pairs[n].out_b.outputs, strict=False)
-    ]
-    row.own = all(one is None or one.same for one in after)
-    if row.own and not row.remark:
-        blamed = ", ".join(dict.fromkeys(pairs[n].name for n in consumers)) or "the loss"
-        row.remark = f"parts in the backward pass of {blamed}"
-        row.place = consumers[0] if consumers else row.place
-    row.remark = row.remark or "inherited from later layers"
+def gradients(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
+    """Gradients of every activation and parameter, in the order of the backward pass."""
+    sides = held(evidence, judge, EXACT, "float32")
+    flows = [run.names("flow") for run in sides.main]
+    parameters = names_of(judge.gradients.gradients, *(run.names("gradient") for run in sides.main))
+    order = backward_order(names_of(*flows), parameters, judge.recipe.model.parameter_owners())
+    missing = {name for name in order if name not in parameters and any(name not in one for one in flows)}
+    rows = []
+    for name in cut_first(order, missing):
+        what, section = ("weight", "gradient") if name in parameters else ("activation", "flow")
+        rows.append(sides.row(About(f"{what} gradient", name), section, name, QUANTITY))
+    return rows + _difference_rows(sides, judge)
 
 
-def _weight_gradient(sides: Sides, name: str, other: str, pair: CallPair, known: dict) -> CallRow:
-    row = sides.row("gradients/1", (name, other), name, "float64 gradient")
-    out = [known.get((x, y)) for (_, x), (_, y) in zip(pair.a.outputs, pair.out_b.outputs, strict=False)]
-    row.own = not row.same and all(one is None or one.same for one in out)
-    if row.own and not row.remark:
-        row.remark = "the gradient that arrives here agrees, that of the weight does not"
-    return row
+def _difference_rows(sides: Sides, judge: DerivedRounding) -> list[Row]:
+    """Some elements of each gradient against central differences of the witness's loss: nobody's back-propagation."""
+    rows = []
+    for name, (places, _) in judge.differences.items():
+        given = {}
+        for side, run in zip(sides.names, sides.main, strict=True):
+            array = run.stored("gradient", name)
+            given[side] = array.ravel()[places] if array is not None and array.size > max(places, default=0) else None
+        if len(places):
+            quantity, scale = "difference quotient", judge.gradients.parameters[name].scale
+            rows.append(sides.compared(About(quantity, name), given, quantity, Bounds(bound(quantity), scale=scale)))
+    return rows
+
+
+def backward_order(activations: Iterable[str], parameters: Iterable[str], owners: Mapping[str, str]) -> list[str]:
+    """Names in the order in which the backward pass reaches them: each layer's output, then its own parameters.
+
+    Args:
+        owners: parameter → the activation that it makes; parameters without one come last.
+    """
+    waiting = list(parameters)
+    order = []
+    for name in reversed(list(activations)):
+        order.append(name)
+        mine = [parameter for parameter in waiting if owners.get(parameter) == name]
+        order += mine
+        waiting = [parameter for parameter in waiting if parameter not in mine]
+    return order + waiting
+
+
+def cut_first(order: list[str], missing: set[str]) -> list[str]:
+    """The order with each run of missing names turned round.
+
+    Where an activation is detached, it and what is only reshaped from it have no gradient: the one that was computed
+    first is to blame.
+    """
+    turned: list[str] = []
+    run: list[str] = []
+    for name in order:
+        if name in missing:
+            run.append(name)
+        else:
+            turned += [*reversed(run), name]
+            run = []
+    return turned + run[::-1]

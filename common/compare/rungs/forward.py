@@ -1,35 +1,50 @@
-"""The forward pass of two traces, call by call: whose error is its own, and what was only inherited."""
+"""The forward pass: of two traces call by call, whose error is its own and what was only inherited; of a recipe every
+activation against the witness."""
 
 from __future__ import annotations
 
+import math
+
 from ...alignment.constants import positions_rounded
-from ...traces.reading import Run
-from ..aligned_rung import AlignedRung
+from ...traces.plan import EXACT
+from ..facts import About, ByItself, Inherited, OtherCounts, OtherOperations
+from ..judge import Bounds
 from ..matching.calls import CallPair
+from ..rounding.derived import DerivedRounding
+from ..row import Row
 from ..verdict import Rung
-from .sides import CallRow, Sides
+from .sides import Evidence, Sides, held, names_of
+
+QUANTITY = "float64 forward"
 
 
-def forward_rung(sides: Sides, pairs: list[CallPair], title: str) -> Rung:
+def forward_rung(sides: Sides, pairs: list[CallPair], mode: str) -> Rung:
+    """Every pair of calls in execution order, then what the models return.
+
+    Args:
+        mode: where it is not the first one.
+    """
     rows, known = [], {}
     for place, pair in enumerate(pairs):
-        inherited, sound = _inherited(sides, pair, known)
+        largest, sound = _inputs(sides, pair, known)
         if _lowered(sides, pair):
-            sides.loose = sides.loose or f"{pair.name} gives float32 in the float64 pass too"
+            sides.loosen("output", pair.name)
         if _rounded_positions(sides, pair):
-            sides.loose = sides.loose or f"Paddle has the positions of {pair.name} in float32"
-        for (x_name, x), (_, y) in zip(pair.a.outputs, pair.out_b.outputs, strict=False):
+            sides.loosen("positions", pair.name)
+        for (output, x), (_, y) in zip(pair.a.outputs, pair.out_b.outputs, strict=False):
             if (x, y) in known:
                 continue
-            shown = pair.name + (f" [{x_name}]" if len(pair.a.outputs) > 1 else "")
-            row = sides.row("values", (x, y), shown, "float64 forward")
-            row.inherited, row.place, row.where = inherited, place, (pair.a.where, pair.b.where)
-            row.own = not row.same and sound
-            row.remark = row.remark or _forward_remark(row, pair, sides)
-            known[x, y] = row
+            row = known[x, y] = sides.row(about_output("call", pair, output), "values", (x, y), QUANTITY)
+            row.error_of_inputs, row.by_itself = largest, not row.same and sound
+            row.place.pair, row.place.lines = place, (pair.a.where, pair.b.where)
+            row.cause = row.cause or _cause(row, pair, sides.names)
             rows.append(row)
-    rows += _outputs(sides, known)
-    return AlignedRung(title, rows)
+    return Rung("forward", rows + _outputs(sides), mode)
+
+
+def about_output(what: str, pair: CallPair, output: str) -> About:
+    """One output of a call, by its name where there are several."""
+    return About(what, pair.name, part=output if len(pair.a.outputs) > 1 else "")
 
 
 def _rounded_positions(sides: Sides, pair: CallPair) -> bool:
@@ -44,52 +59,58 @@ def _lowered(sides: Sides, pair: CallPair) -> bool:
     made = [
         (run, number) for run, call in zip(sides.main, (pair.a, pair.out_b), strict=True) for _, number in call.outputs
     ]
-    return sides.dtype == "float64" and any(run.dtype_of("values", number) == "float32" for run, number in made)
+    return sides.dtype == EXACT and any(run.dtype_of("values", number) == "float32" for run, number in made)
 
 
-def _inherited(sides: Sides, pair: CallPair, known: dict) -> tuple[float | None, bool]:
+def _inputs(sides: Sides, pair: CallPair, known: dict) -> tuple[float | None, bool]:
     """The largest error of the inputs, and whether all of them agree."""
     errors, sound = [], True
     for (_, x), (_, y) in zip(pair.a.inputs, pair.b.inputs, strict=False):
         row = known.get((x, y))
-        if (
-            row is None
-            and sides.main[0].shape("values", x) is not None
-            and sides.main[1].shape("values", y) is not None
-        ):
-            row = sides.row("values", (x, y), "", "float64 forward")
-            known[x, y] = row if not _is_output(sides, x) else known.get((x, y), row)
+        if row is None and None not in (sides.main[0].shape("values", x), sides.main[1].shape("values", y)):
+            row = known[x, y] = sides.row(About("input"), "values", (x, y), QUANTITY)
         if row is not None:
             errors.append(row.error64 or 0.0)
             sound = sound and row.same
     return max(errors, default=None), sound
 
 
-def _is_output(sides: Sides, number: int) -> bool:
-    return sides.main[0].sources.get(number, "").startswith("call")
-
-
-def _forward_remark(row: CallRow, pair: CallPair, sides: Sides) -> str:
+def _cause(row: Row, pair: CallPair, names: tuple[str, str]):
     if row.same:
-        return ""
-    where = " against ".join(dict.fromkeys(one for one in row.where if one))
+        return None
     if pair.a.kind != pair.b.kind:
-        return f"{pair.a.label} in {sides.names[0]}, {pair.b.label} in {sides.names[1]} ({where})"
-    return f"same input, different output ({where})" if row.own else "inherited from its input"
+        return OtherOperations({names[0]: pair.a.label, names[1]: pair.b.label})
+    return ByItself() if row.by_itself else Inherited("input")
 
 
-def _outputs(sides: Sides, known: dict) -> list[CallRow]:
+def _outputs(sides: Sides) -> list[Row]:
     rows = []
-    for (name, x), (_, y) in zip(*(outputs_of(run) for run in sides.main), strict=False):
-        row = sides.row("values", (x, y), f"output {name}".strip(), "float64 forward")
-        row.remark = row.remark or ("" if row.same else "inherited")
-        rows.append(row)
-    counts = [len(outputs_of(run)) for run in sides.main]
+    for (name, x), (_, y) in zip(*(run.outputs for run in sides.main), strict=False):
+        rows.append(sides.row(About("output", name), "values", (x, y), QUANTITY))
+        rows[-1].cause = rows[-1].cause or (None if rows[-1].same else Inherited("output"))
+    counts = tuple(len(run.outputs) for run in sides.main)
     if counts[0] != counts[1]:
-        rows.append(CallRow("number of outputs", float("inf"), 0.0, remark=f"{counts[0]} and {counts[1]}"))
+        rows.append(Row(About("outputs"), math.inf, 0.0, quantity=QUANTITY, cause=OtherCounts(counts)))
     return rows
 
 
-def outputs_of(run: Run) -> list[tuple[str, int]]:
-    """(name, number of the value) of what a model returned."""
-    return [(str(name), int(number)) for name, number in run.note("outputs") or []]
+def forward(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
+    """Every intermediate activation of the first batch, in execution order."""
+    return activation_rows(held(evidence, judge, EXACT, "float32"), "activation")
+
+
+def activation_rows(sides: Sides, what: str, section: str = "") -> list[Row]:
+    """One row a name. What the witness does not name, such as z before its dropout, is compared between the sides."""
+    names = names_of(*(run.names(section) for run in sides.main))
+    return [sides.row(About(what, name), section, name, QUANTITY) for name in names]
+
+
+def lowered(evidence: Evidence, judge: DerivedRounding, dtype: str) -> list[Row]:
+    """Every activation of the first batch in `dtype` against the same side's float64, whose mathematics is not judged
+    again. Only sides that have such an arithmetic are in the evidence."""
+    sides, bounds, rows = held(evidence, judge, EXACT, "lowered", dtype), judge.lowered_bounds(dtype), []
+    for name in names_of(*(run.names("") for run in sides.main)):
+        about = About("lowered activation", name)
+        rows.append(sides.row(about, "", name, QUANTITY, Bounds(None, bounds.get(name))))
+        rows[-1].error64 = None
+    return rows

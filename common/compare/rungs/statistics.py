@@ -1,4 +1,4 @@
-"""Running variances after training: Paddle averages the biased variance of a batch, PyTorch the unbiased one.
+"""Running statistics after training. Paddle averages the biased variance of a batch, PyTorch the unbiased one.
 
 Two correct models therefore part there, by n/(n − 1) of what a batch adds. That rule is tested, not assumed: the
 variance that the one framework's rule gives is computed from the other's, and must be what was found.
@@ -11,37 +11,56 @@ import math
 import numpy as np
 
 from ...alignment.constants import rounded_momentum
+from ...arrays import part
 from ...distance import relative_error
+from ...traces.plan import EXACT
+from ..facts import About, EachByItsRule
+from ..judge import Bounds
 from ..matching.calls import CallPair
+from ..rounding.derived import DerivedRounding
+from ..rounding.training_step import StepScale
+from ..row import Row
 from ..tolerances import bound
-from .sides import CallRow, Sides
+from .forward import activation_rows
+from .sides import Evidence, Sides, held, names_of
 
 
-def statistics_row(
-    sides: Sides, section: str, names: tuple[str, str], row: CallRow, pairs: list[CallPair], step: int
-) -> CallRow:
-    """The row of a running variance, judged by each framework's own rule where that explains it; else as it was."""
+def by_each_rule(sides: Sides, row: Row, pairs: list[CallPair], step: int) -> None:
+    """Judge the row of a running variance by each framework's own rule, where that explains it."""
     if {"paddle", "torch"} != set(sides.names):
-        return row
+        return
+    section, names = row.place.section, row.place.names
     path = names[0].rpartition(".")[0]
     call = next((pair.a for pair in pairs if pair.a.path == path and pair.a.module), None)
     shape = sides.main[0].shape("values", call.inputs[0][1]) if call and call.inputs else None
     momentum = call.settings.get("momentum") if call else None
     if shape is None or not isinstance(momentum, (int, float)):
-        return row
+        return
     count = math.prod(shape) // shape[1]
     turns = sum(pair.a.path == path and pair.a.module for pair in pairs) * step
-    old, a, b = (run.array(part, name) for run, part, name in (
-        (sides.main[0], "start", names[0]), (sides.main[0], section, names[0]), (sides.main[1], section, names[1]))
-    )  # fmt: skip
+    old = sides.main[0].array("start", names[0])
+    a, b = (run.array(section, name) for run, name in zip(sides.main, names, strict=True))
     if count < 2 or old is None or a is None or b is None or a.shape != b.shape:
-        return row
+        return
     kept = (1 - rounded_momentum(momentum)) ** turns * old.astype(np.float64)
     share = count / (count - 1)
     factor = share if sides.names[0] == "paddle" else 1 / share
     turned = kept + (a - kept) * factor
     error = relative_error(turned, b, np.finfo(np.float64).tiny)
     if error <= max(bound("float64 ten steps"), row.bound64 or 0.0):
-        row.error64 = error
-        row.remark = f"each by its framework's rule: Paddle's biased, PyTorch's unbiased variance of {count} values"
-    return row
+        row.error64, row.cause = error, EachByItsRule(count)
+
+
+def statistics(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
+    """Running means and variances after one step and after all; then every activation in evaluation mode, of both sides
+    with one state: that of the trained model, as float32 holds it."""
+    sides, scale, rows = held(evidence, judge), StepScale(judge, evidence, 0, judge.first), []
+    final = [part("final", arrays) for arrays in evidence.values()]
+    for when, section, quantity in (("one step", "first", "float64 forward"), ("all", "last", "float64 ten steps")):
+        for name in names_of(judge.recipe.model.buffers(), *(run.names(section) for run in sides.main)):
+            variances = part(section, next(iter(evidence.values())))
+            limits = Bounds(bound(quantity), scale=scale.statistic(name, variances, final))
+            rows.append(sides.row(About("statistic", name, part=when), section, name, quantity, limits))
+    judge.evaluate(part("weights", next(iter(evidence.values()))))
+    evaluated = held(evidence, judge, EXACT, "float32")
+    return rows + activation_rows(evaluated, "activation in evaluation", "evaluation")

@@ -1,59 +1,126 @@
-"""The optimiser steps of two traces: losses, gradients, moments, weights and running statistics at each."""
+"""Optimiser steps: losses, gradients, moments and weights after each, of two traces or of a recipe."""
 
 from __future__ import annotations
 
-from ..aligned_rung import AlignedRung
+from dataclasses import replace
+
+from ..facts import About
+from ..judge import Bounds
 from ..matching.calls import CallPair
-from ..matching.layers import Matching
+from ..matching.layers import Matching, of_both
+from ..rounding.derived import DerivedRounding
+from ..rounding.training_step import StepScale
 from ..row import Row
+from ..tolerances import bound
 from ..verdict import Rung
-from .sides import Sides, excuse_kinks, of_both
-from .statistics import statistics_row
+from .kinks import excuse_kinks
+from .sides import Evidence, Sides, held, names_of
+from .statistics import by_each_rule
 
 MOST_STEPS = 1000
+QUANTITY = "float64 ten steps"
 
 
 def step_rungs(sides: Sides, matching: Matching, pairs: list[CallPair]) -> list[Rung]:
+    """A rung for each step that both traces took; where none was, the running statistics after the pass."""
     a, b = sides.main
     if not (a.steps and b.steps):
-        rows = _weight_rows(sides, "after", matching, pairs, 1)
-        return [AlignedRung("running statistics", [row for row in rows if row.error64 is not None])]
+        rows = _weights(sides, "after", matching, pairs, 1)
+        return [Rung("running statistics", rows)]
     rungs = []
     for step in range(1, min(a.steps, b.steps, MOST_STEPS) + 1):
         rows: list[Row] = []
         if step > 1:
-            rows.append(sides.row("loss", (step, step), "loss", "float64 ten steps"))
-            rows += _section(sides, f"gradients/{step}", matching, "gradient of ")
+            rows.append(sides.row(About("loss"), "loss", (step, step), QUANTITY))
+            rows += _section(sides, f"gradients/{step}", matching, About("gradient in a step"))
         for moment in ("first", "second", "velocity", "square"):
-            rows += _section(sides, f"moments/{step}/{moment}", matching, f"{moment} moment of ")
-        rows += _weight_rows(sides, f"weights/{step}", matching, pairs, step)
+            rows += _section(sides, f"moments/{step}/{moment}", matching, About("moment", part=moment))
+        rows += _weights(sides, f"weights/{step}", matching, pairs, step)
         if step == 1:
             excuse_kinks(sides, rows, pairs)
         else:  # left alone, float32 parts from float64 faster and faster: shown, not judged
             for row in rows:
                 row.bound32 = None
-                if getattr(row, "noise", False):
-                    row.error32, row.ulp = {}, {}
-        rungs.append(AlignedRung(f"step {step}", rows))
+        rungs.append(Rung("step", rows, step=step))
     return rungs
 
 
-def _section(sides: Sides, section: str, matching: Matching, prefix: str) -> list[Row]:
-    names = (run.names(section) for run in sides.main)
-    first, second = names
+def _section(sides: Sides, section: str, matching: Matching, about: About) -> list[Row]:
+    first, second = (run.names(section) for run in sides.main)
     if not (first and second):  # another optimiser, with other moments: what it does to the weights is compared
         return []
     return [
-        sides.row(section, pair, prefix + pair[0], "float64 ten steps")
-        for pair in of_both(first, matching.weights, second)
+        sides.row(replace(about, name=x, other_name=y), section, (x, y), QUANTITY)
+        for x, y in of_both(first, matching.weights, second)
     ]
 
 
-def _weight_rows(sides: Sides, section: str, matching: Matching, pairs: list[CallPair], step: int) -> list[Row]:
+def _weights(sides: Sides, section: str, matching: Matching, pairs: list[CallPair], step: int) -> list[Row]:
     rows = []
     for x, y in of_both(sides.main[0].names(section), matching.weights, sides.main[1].names(section)):
-        row = sides.row(section, (x, y), x, "float64 ten steps")
-        if not row.same and x.endswith(".running_var"):
-            row = statistics_row(sides, section, (x, y), row, pairs, step)
-        rows.append(row)
+        rows.append(sides.row(About("weight", x, y), section, (x, y), QUANTITY))
+        if not rows[-1].same and x.endswith(".running_var"):
+            by_each_rule(sides, rows[-1], pairs, step)
     return rows
+
+
+def one_step(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
+    """The first step: loss, moments, what it does to each parameter, and what the optimisers say of themselves."""
+    return _StepRows(evidence, judge, 0, judge.first).rows()
+
+
+def steps(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
+    """Every further step. Both sides go on from their own state in float64; float32 takes each step from there."""
+    taken = list(zip(range(judge.plan.steps), judge.batches(), strict=False))
+    return [row for step, batch in taken[1:] for row in _StepRows(evidence, judge, step, batch).rows()]
+
+
+def growth(evidence: Evidence) -> dict[str, list[float]]:
+    """For each side: how far float32 on its own is from float64 after each step, in weights."""
+    return {side: arrays["growth"][:, 1].tolist() for side, arrays in evidence.items() if "growth" in arrays}
+
+
+class _StepRows:
+    """The rows of one step of a recipe, counted from 0."""
+
+    def __init__(self, evidence: Evidence, judge: DerivedRounding, step: int, batch: tuple) -> None:
+        self.evidence, self.judge, self.here = evidence, judge, f"{step:04d}"
+        self.number = step + 1 if step else None
+        self.sides, self.scale = held(evidence, judge, "float64"), StepScale(judge, evidence, step, batch)
+
+    def rows(self) -> list[Row]:
+        rows = [self._row(About("terms of a step"), "terms", self.here, Bounds(bound(QUANTITY)))]
+        self._precision(rows[0], f"loss/{self.here}", self.scale.budgets.terms["loss"].bound)
+        section = f"weights/{self.here}"
+        for name in names_of(self.scale.owners, *(run.names(section) for run in self.sides.main)):
+            for moment in ("first", "second"):
+                key = f"{self.scale.owners[name].name}/{moment}/{name}" if name in self.scale.owners else name
+                limits = Bounds(bound(QUANTITY), scale=self.scale.moment(moment, name))
+                about = About("moment after a step", name, part=moment)
+                rows.append(self._row(about, f"moments/{self.here}", key, limits))
+            rows.append(self._weight(name, section))
+        settings = f"settings/{self.here}"
+        for name in names_of(*(run.names(settings) for run in self.sides.main)):
+            rows.append(self._row(About("optimiser settings", name), settings, name, None, "optimiser settings"))
+        return rows
+
+    def _row(self, about: About, section: str, name: str, limits: Bounds | None, quantity: str = QUANTITY) -> Row:
+        return self.sides.row(replace(about, number=self.number), section, name, quantity, limits)
+
+    def _weight(self, name: str, section: str) -> Row:
+        """By what training did to it: weights of order 1 would hide a wrong step of 1e-4."""
+        before, given = self.judge.weights.get(name), {}
+        for side, run in zip(self.sides.names, self.sides.main, strict=True):
+            after = run.stored(section, name)
+            both = after is not None and before is not None and after.shape == before.shape
+            given[side] = after - before if both else after
+        about = About("weight after a step", name, number=self.number)
+        limits = Bounds(None if name in self.scale.still else bound(QUANTITY), scale=self.scale.stored(name))
+        row = self.sides.compared(about, given, QUANTITY, limits)
+        self._precision(row, f"update/{self.here}/{name}", self.scale.update_bound(name))
+        return row
+
+    def _precision(self, row: Row, key: str, limit: float | None) -> None:
+        """What each side measured of a single step in float32."""
+        key, row.bound32 = f"precision/{key}", limit
+        row.error32 = {side: float(arrays[key]) for side, arrays in self.evidence.items() if key in arrays}

@@ -104,7 +104,7 @@ class _Walk:
             joined = self.seen[f"{network.name}.label"] = self._label(network, x.shape)
             x = self.seen[f"{network.name}.input"] = self.arithmetic.join(x, joined)
         for place, layer in enumerate(network.layers):
-            x = self.seen[activation_name(network, place)] = self._layer(network, layer, x)
+            x = self.seen[network.activation_name(place)] = self._layer(network, layer, x)
         heads = [self._layer(network, head, x) for head in network.heads]
         self.seen |= {f"{network.name}.{head.name}": y for head, y in zip(network.heads, heads, strict=True)}
         return heads or [x]
@@ -140,20 +140,11 @@ def _state(layer: Layer) -> list[str]:
     return [*layer.parameters(), *layer.buffers()]
 
 
-def activation_name(network: Network, place: int) -> str:
-    """What the output of `network.layers[place]` is called in traces."""
-    layer = network.layers[place]
-    if layer.name:
-        return f"{network.name}.{layer.name}"
-    kind = layer.function if isinstance(layer, Activation) else type(layer).__name__.lower()
-    return f"{network.name}.#{place}:{kind}"
-
-
 def outputs(recipe: Recipe, seen: Mapping[str, Any]) -> tuple[tuple[Any, ...], Any]:
     """The encoder's heads and the decoded image among the activations of `forward`."""
 
     def ends(network: Network) -> tuple[Any, ...]:
         names = [f"{network.name}.{head.name}" for head in network.heads]
-        return tuple(seen[name] for name in names or [activation_name(network, len(network.layers) - 1)])
+        return tuple(seen[name] for name in names or [network.activation_name(len(network.layers) - 1)])
 
     return ends(recipe.model.encoder), ends(recipe.model.decoder)[0]

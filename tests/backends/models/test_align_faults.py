@@ -21,7 +21,7 @@ def first(difference) -> tuple[str, str]:
 
 def own(difference) -> list[str]:
     """Calls that part by themselves, in the first mode."""
-    return [row.name for row in next(iter(difference.forwards.values())).rows if getattr(row, "own", False)]
+    return [row.name for row in next(iter(difference.forwards.values())).rows if row.by_itself]
 
 
 def told(difference) -> list[str]:
@@ -75,7 +75,8 @@ def test_a_wrong_layer_is_named_itself_and_explained(wrong, where, why):
 def test_two_faults_are_told_apart_from_what_they_cause():
     found = align(*pair(slope=0.2, eps=1e-3), INPUT)
     assert [name.split(" ")[0] for name in own(found)] == ["norm", "leaky_relu"]
-    inherited = [row for row in found.forwards["train"].rows if not row.same and not row.own and row.place >= 0]
+    forward = found.forwards["train"]
+    inherited = [row for row in forward.rows if not row.same and not row.by_itself and row.place.pair >= 0]
     assert len(inherited) >= 4
     assert all("inherited" in row.remark for row in inherited)
     assert len(told(found)) == 2

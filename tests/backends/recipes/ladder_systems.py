@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from dualport.backends.recipes.validate import validate
 from dualport.common import recipes
-from dualport.common.compare.ladder import Climb, Side
+from dualport.common.compare.ladder import LadderPlan, Side
 from dualport.common.compare.verdict import Verdict
 from dualport.common.data import Dataset
 from dualport.common.random_streams import stream
@@ -99,7 +99,7 @@ def climb(
         Side(name, other if other is not None and name == mutated else recipe, devices.get(name, "cpu"))
         for name in ("torch", "paddle")
     )
-    return validate(sides, Climb(recipe, toy(recipe), 1, steps, epochs), **options)
+    return validate(sides, LadderPlan(recipe, toy(recipe), 1, steps, epochs), **options)
 
 
 def with_layer(recipe: Recipe, network: str, which: str | int, **changes) -> Recipe:

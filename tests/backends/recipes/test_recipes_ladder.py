@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from dualport.backends.recipes.evidence import Climber
 from dualport.backends.recipes.validate import validate
-from dualport.common.compare.ladder import LOWERED, RUNGS, Climb, Side, steps_of
+from dualport.common.compare.ladder import LOWERED, RUNGS, LadderPlan, Side, steps_of
 from dualport.common.compare.tolerances import TOLERANCES, bound
 from dualport.common.compare.verdict import FAIL, PASS, SKIPPED, Verdict
 from dualport.common.errors import BadInput
@@ -119,7 +119,7 @@ def test_steps_go_on_over_epochs():
 def test_senseless_lengths_are_refused(steps, epochs):
     recipe = SYSTEMS["aistudio-vae"]
     with pytest.raises(BadInput):
-        Climb(recipe, toy(recipe), 0, steps, epochs)
+        LadderPlan(recipe, toy(recipe), 0, steps, epochs)
 
 
 def test_steps_default_is_what_the_command_says():
@@ -132,7 +132,7 @@ def lowered(system: str, *precisions: str, where: dict[str, str] | None = None) 
     """The rungs of lower precisions of a climb of one step, by dtype."""
     recipe, where = SYSTEMS[system], where or devices("cpu")
     sides = tuple(Side(name, recipe, where[name]) for name in ("torch", "paddle"))
-    climb = Climb(recipe, toy(recipe), 1, 1, precisions=precisions)
+    climb = LadderPlan(recipe, toy(recipe), 1, 1, precisions=precisions)
     verdict = validate(sides, climb, isolate="cuda" in where.values(), every=True)
     assert [rung.name for rung in verdict.rungs] == [*RUNGS, *(f"forward, {dtype}" for dtype in precisions)]
     return {LOWERED[rung.name]: (rung, verdict) for rung in verdict.rungs if rung.name in LOWERED}
@@ -212,7 +212,7 @@ def test_a_precision_that_neither_has_is_skipped_and_other_errors_are_not_taken_
         raise RuntimeError("out of memory")
 
     recipe = SYSTEMS["aistudio-vae"]
-    climber = Climber(Side("torch", recipe), Climb(recipe, toy(recipe)), ".")
+    climber = Climber(Side("torch", recipe), LadderPlan(recipe, toy(recipe)), ".")
     monkeypatch.setattr(Session, "inspect", broken)
     with pytest.raises(RuntimeError, match="out of memory"):
         climber.lowered("bfloat16")

@@ -31,14 +31,14 @@ def states(tmp_path_factory):
     return folder
 
 
-def checks(states, recipe=RECIPE) -> list[bool]:
+def agreements(states, recipe=RECIPE) -> list[bool]:
     differences = replay(session("paddle", recipe), 1, 48, states)
     assert len(differences) == 8  # six of the first epoch, two of the second
-    return [check.ok for check in agreement.lockstep_checks(differences)]
+    return [row.ok for row in agreement.lockstep_rows(differences)]
 
 
 def test_the_same_system_agrees(states):
-    assert checks(states) == [True, True]
+    assert agreements(states) == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -53,34 +53,34 @@ def test_the_same_system_agrees(states):
 )
 def test_a_fault_in_one_framework_is_found(states, fault, found):
     settings = {"width": 4, "image": 8, "batch_size": 8, "learning_rate": 1e-3} | fault
-    assert checks(states, recipes.recipe("aistudio-cvae", settings)) == found
+    assert agreements(states, recipes.recipe("aistudio-cvae", settings)) == found
 
 
 def test_a_flipped_output_is_found(states, monkeypatch):
     from dualport.backends.paddle import layers
 
     monkeypatch.setattr(layers.paddle, "tanh", lambda x: -x.tanh())
-    assert checks(states)[0] is False
+    assert agreements(states)[0] is False
 
 
 def test_initial_weights_must_be_the_same_bits():
     weights = initial_weights(RECIPE, 1)
-    assert agreement.initial_check(weights, dict(weights)).ok
+    assert agreement.initial_row(weights, dict(weights)).ok
     nudged = weights | {"encoder.conv1.bias": np.nextafter(weights["encoder.conv1.bias"], np.float32(1))}
-    assert agreement.initial_check(weights, nudged).ok is False
+    assert agreement.initial_row(weights, nudged).ok is False
     renamed = {("x" if name == "encoder.conv1.bias" else name): array for name, array in weights.items()}
-    assert agreement.initial_check(weights, renamed).ok is False
+    assert agreement.initial_row(weights, renamed).ok is False
 
 
 def test_epochs_and_exchanged_outputs_are_judged():
     good, bad = [{"loss": 100.0}], [{"loss": 101.0}]
-    assert agreement.epoch_check(good, good, short=False).ok
-    assert agreement.epoch_check(good, bad, short=False).ok is False
+    assert agreement.epoch_row(good, good, short=False).ok
+    assert agreement.epoch_row(good, bad, short=False).ok is False
     outputs = [np.ones((3, 4)), np.ones((2, 2))]
-    assert agreement.exchange_check("torch", "paddle", outputs, outputs).ok
-    assert agreement.exchange_check("torch", "paddle", outputs, [outputs[0], outputs[1] * 1.001]).ok is False
-    shown = agreement.free_running_check(np.ones((5, 3)), np.full((5, 3), 1.5), 20)
-    assert (shown.ok, shown.difference) == (None, 0.5)
+    assert agreement.exchange_row("torch", "paddle", outputs, outputs).ok
+    assert agreement.exchange_row("torch", "paddle", outputs, [outputs[0], outputs[1] * 1.001]).ok is False
+    shown = agreement.free_running_row(np.ones((5, 3)), np.full((5, 3), 1.5), 20)
+    assert (shown.judged, shown.error64) == (False, 0.5)
 
 
 def test_relative_error_of_edge_cases():

@@ -1,0 +1,127 @@
+"""What the traces hold of what is to be explained: a call with its inputs and weights, gradients, moments, states."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ...traces.reading import Call, Run, Trace
+from ...traces.writing import safe
+from ..facts import Place
+from ..matching.calls import CallPair
+from ..models import Comparison
+from .call import Evidence
+
+WEIGHTED = ("linear", "conv", "batch_norm", "layer_norm", "group_norm", "instance_norm", "embedding", "prelu")
+PLACES = {1: "weight", 2: "bias"}  # of a function's arguments
+MOMENTS = ("first", "second", "velocity", "square")
+Arrays = tuple[np.ndarray | None, np.ndarray | None]
+
+
+class Recorded:
+    """Two traces, read for one mode, beside their comparison.
+
+    Args:
+        followed: the file in which a pass with the counterpart's inputs kept the second side's outputs.
+    """
+
+    def __init__(self, comparison: Comparison, a: Trace, b: Trace, mode: str, followed: Path | None = None) -> None:
+        dtype = next(one for one in a.head["dtypes"] if (one, mode) in a.runs and (one, mode) in b.runs)
+        self.comparison, self.mode, self.traces, self.followed = comparison, mode, (a, b), followed
+        self.runs: tuple[Run, Run] = (a.runs[dtype, mode], b.runs[dtype, mode])
+
+    @property
+    def names(self) -> tuple[str, str]:
+        return self.comparison.names
+
+    @property
+    def pairs(self) -> list[CallPair]:
+        return self.comparison.paired[self.mode]
+
+    def arrays(self, section: str, names: tuple) -> Arrays:
+        """Each side's array of one section, under its own name."""
+        a, b = (run.array(section, name) for run, name in zip(self.runs, names, strict=True))
+        return a, b
+
+    def at(self, place: Place) -> Arrays:
+        """The arrays of a row; of a gradient that arrived on one side alone, zeros for the other."""
+        found = self.arrays(place.section, place.names)
+        there = next((one for one in found if one is not None), None)
+        if place.section == "flow" and there is not None:
+            found = tuple(np.zeros_like(there) if one is None else one for one in found)
+        return found
+
+    def evidence(self, pair: CallPair) -> Evidence | None:
+        """What is known of a pair of calls, both given what the first was given."""
+        output, other = self.arrays("values", (pair.a.outputs[0][1], pair.out_b.outputs[0][1]))
+        kept = self._kept(pair.out_b.index)
+        other = other if kept is None else kept
+        if output is None or other is None:
+            return None
+        inputs, weights = zip(*(self._given(side, (pair.a, pair.b)[side]) for side in (0, 1)), strict=True)
+        inputs = inputs if kept is None else (inputs[0], inputs[0])
+        if not inputs[0] or not inputs[1]:
+            return None
+        kinds, settings = (pair.a.kind, pair.b.kind), (dict(pair.a.settings), dict(pair.b.settings))
+        return Evidence(self.names, kinds, inputs, (output, other), settings, weights, self.mode == "train")
+
+    def _kept(self, index: int) -> np.ndarray | None:
+        if self.followed is None or not self.followed.exists():
+            return None
+        import h5py
+
+        with h5py.File(self.followed, "r") as file:
+            found = file.get(f"{self.mode}/{safe(f'{index}.0')}")
+            return None if found is None else found[()]
+
+    def _given(self, side: int, call: Call) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+        """The arrays that a call was given, and its weights in PyTorch's layout."""
+        run, views = self.runs[side], self.traces[side].views
+        inputs, weights = [], {}
+        if call.module:
+            for name, view in views.items():
+                if view.owner == call.path and (array := run.array("start", name)) is not None:
+                    weights[view.leaf] = array.astype(np.float64)
+        by_own = {view.stored_name: name for name, view in views.items()}
+        for place, (_, number) in enumerate(call.inputs):
+            source = run.sources.get(number, "")
+            name = by_own.get(source.removeprefix("weight ")) if source.startswith("weight ") else None
+            array = run.array("start", name) if name else run.array("values", number)
+            if array is None:
+                continue
+            if name and place in PLACES and call.kind.startswith(WEIGHTED):
+                weights[PLACES[place]] = array.astype(np.float64)
+            else:
+                inputs.append(array)
+        return inputs, weights
+
+    def statistics(self, owner: str, other: str, step: int) -> tuple | None:
+        """Running statistics of a layer before and after, what it was given, and its momentum; None if one lacks."""
+        pair = next((one for one in self.pairs if one.a.path == owner and one.a.module), None)
+        if pair is None:
+            return None
+        before, after = (
+            tuple(
+                {leaf: run.array(section, f"{path}.{leaf}") for leaf in ("running_mean", "running_var")}
+                for run, path in zip(self.runs, (owner, other), strict=True)
+            )
+            for section in ("start", f"weights/{step}" if step else "after")
+        )
+        batch = self.arrays("values", (pair.a.inputs[0][1], pair.b.inputs[0][1]))
+        momentum = tuple(call.settings.get("momentum") or 0.1 for call in (pair.a, pair.b))
+        arrays = [array for side in (*before, *after) for array in side.values()]
+        return None if any(one is None for one in (*arrays, *batch)) else (before, after, batch, momentum)
+
+    def step(self, names: tuple[str, str], step: int) -> tuple | None:
+        """Settings, weight, gradient and moments before one step, and the weight after it; None if one lacks."""
+        before = self.arrays("start" if step == 1 else f"weights/{step - 1}", names)
+        gradient, after = self.arrays(f"gradients/{step}", names), self.arrays(f"weights/{step}", names)
+        settings = tuple(run.note("optimiser") for run in self.runs)
+        states = []
+        for run, name in zip(self.runs, names, strict=True):
+            moments = {moment: run.array(f"moments/{step - 1}/{moment}", name) for moment in MOMENTS}
+            states.append({m: array for m, array in moments.items() if array is not None} | {"step": step - 1})
+        if any(one is None for one in (*settings, *before, *gradient, *after)):
+            return None
+        return settings, before, gradient, tuple(states), after

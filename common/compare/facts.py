@@ -1,0 +1,153 @@
+"""What is known of a row as data: what it is about, where it lies, and why it parts. `wording` makes text of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class About:
+    """What a row is about.
+
+    Attributes:
+        what: a key of `wording.NAMES`, such as "call", "weight gradient", "moment".
+        name: of the call, weight or array, as the first side has it; `other_name` as the second has it.
+        part: which output of a call, which moment of a weight, whose checkpoint, which statistic.
+        number: the step or epoch, from 1 or 0 as it is told; or how many there are.
+        side: the one side that it is about, where it is not about both.
+    """
+
+    what: str
+    name: str = ""
+    other_name: str = ""
+    part: str = ""
+    number: int | None = None
+    side: str = ""
+
+    @property
+    def of_weight(self) -> bool:
+        """Whether it is about a weight that both models have, its gradient, or one of its moments."""
+        return self.what in ("weight", "weight gradient", "gradient in a step", "moment")
+
+
+@dataclass
+class Place:
+    """Where the arrays of a row lie in two traces, and in the users' code.
+
+    Attributes:
+        section, names: of the arrays, as a trace stores them. pair: place of the pair of calls in its mode; −1: none.
+        lines: of each side's code; empty where they are not known.
+    """
+
+    section: str = ""
+    names: tuple[str, str] = ("", "")
+    pair: int = -1
+    lines: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Some have no such array."""
+
+    sides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OtherShapes:
+    """The arrays have not one shape: who → shape."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class OtherCounts:
+    """The sides have not as many of them."""
+
+    counts: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class OtherOperations:
+    """The paired calls compute different things: side → what it calls."""
+
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ByItself:
+    """What goes in agrees, what comes out does not."""
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """It was given what already differs. `source`: a key of `wording.SOURCES`."""
+
+    source: str
+
+
+@dataclass(frozen=True)
+class PartsBackward:
+    """A gradient that parts in the backward pass of what follows; of no call: of the loss."""
+
+    calls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WeightAlone:
+    """The gradient that arrives at a layer agrees, that of its weight does not."""
+
+
+@dataclass(frozen=True)
+class FollowsForward:
+    """Gradients part because the forward pass does."""
+
+
+@dataclass(frozen=True)
+class DiffersFromWitness:
+    """These differ from the NumPy witness; of none: both are within the bound of it, and not of each other."""
+
+    sides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EachByItsRule:
+    """A running variance of `count` values: Paddle averages the biased one of a batch, PyTorch the unbiased."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class CrossesKinks:
+    """float32 falls on the other side of kinks of activations: side → how many times."""
+
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """A weight that has another name on one side."""
+
+    name: str
+    side: str
+
+
+@dataclass(frozen=True)
+class NotMatched:
+    """Layers with weights have no certain counterpart, as the matching complains."""
+
+    complaint: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A side could not go on, for a reason that it gave itself."""
+
+    reason: str
+
+
+Cause: TypeAlias = (
+    Missing | OtherShapes | OtherCounts | OtherOperations | ByItself | Inherited | PartsBackward | WeightAlone
+    | FollowsForward | DiffersFromWitness | EachByItsRule | CrossesKinks | Renamed | NotMatched | Refused
+)  # fmt: skip
