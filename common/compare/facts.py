@@ -76,15 +76,10 @@ class OtherOperations:
 
 
 @dataclass(frozen=True)
-class ByItself:
-    """What goes in agrees, what comes out does not."""
+class Comes:
+    """Where an error comes from: a key of `wording.ORIGINS`."""
 
-
-@dataclass(frozen=True)
-class Inherited:
-    """It was given what already differs. `source`: a key of `wording.SOURCES`."""
-
-    source: str
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -92,16 +87,6 @@ class PartsBackward:
     """A gradient that parts in the backward pass of what follows; of no call: of the loss."""
 
     calls: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class WeightAlone:
-    """The gradient that arrives at a layer agrees, that of its weight does not."""
-
-
-@dataclass(frozen=True)
-class FollowsForward:
-    """Gradients part because the forward pass does."""
 
 
 @dataclass(frozen=True)
@@ -134,20 +119,13 @@ class Renamed:
 
 
 @dataclass(frozen=True)
-class NotMatched:
-    """Layers with weights have no certain counterpart, as the matching complains."""
-
-    complaint: str
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A side could not go on, for a reason that it gave itself."""
+class Told:
+    """The matching of layers, or a side that could not go on, told the reason itself."""
 
     reason: str
 
 
 Cause: TypeAlias = (
-    Missing | OtherShapes | OtherCounts | OtherOperations | ByItself | Inherited | PartsBackward | WeightAlone
-    | FollowsForward | DiffersFromWitness | EachByItsRule | CrossesKinks | Renamed | NotMatched | Refused
+    Missing | OtherShapes | OtherCounts | OtherOperations | Comes | PartsBackward | DiffersFromWitness | EachByItsRule
+    | CrossesKinks | Renamed | Told
 )  # fmt: skip

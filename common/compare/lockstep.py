@@ -7,17 +7,17 @@ difference is then that of one step, and a wrong formula cannot hide behind chao
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from ..distance import apart, relative_error
 from ..runs.checkpoint import Position, load_newest, save
-from ..runs.epoch_plan import EpochPlan, plan_epoch
+from ..runs.epoch_plan import EpochPlan
 from ..runs.session_state import capture, restore
-from ..spec import Recipe
 from .facts import About
+from .ladder import steps_of
 from .row import Row, judged
 
 STEPS = 20
@@ -31,21 +31,10 @@ def take_step(session, plan: EpochPlan, step: int) -> np.ndarray:
     return terms[0]
 
 
-def first_steps(recipe: Recipe, seed: int, count: int, steps: int = STEPS) -> Iterator[tuple[EpochPlan, int]]:
-    """The plan and the step within it of each of the first steps; small data goes through several epochs."""
-    epoch, done = 0, 0
-    while done < steps:
-        plan = plan_epoch(recipe, seed, epoch, count)
-        for step in range(min(plan.steps, steps - done)):
-            yield plan, step
-            done += 1
-        epoch += 1
-
-
 def record(session, seed: int, count: int, folder: Path, steps: int = STEPS) -> None:
     """Take the first steps and keep the state before each and after the last, with the losses, in `folder`."""
     losses: list[list[float]] = []
-    for plan, step in first_steps(session.recipe, seed, count, steps):
+    for plan, step in islice(steps_of(session.recipe, seed, count), steps):
         _keep(session, folder, losses)
         losses.append(take_step(session, plan, step).tolist())
     _keep(session, folder, losses)
@@ -72,7 +61,7 @@ def replay(session, seed: int, count: int, folder: Path) -> list[tuple[Row, Row]
     states = [load_newest(place)[0] for place in sorted(folder.iterdir())]
     losses = states[-1].position.terms
     rows = []
-    for step, (plan, within) in enumerate(first_steps(recipe, seed, count, len(losses))):
+    for step, (plan, within) in enumerate(islice(steps_of(recipe, seed, count), len(losses))):
         restore(session, states[step])
         terms, after = take_step(session, plan, within), states[step + 1]
         taken, loss = session.weights(), relative_error(terms[0], losses[step][0])

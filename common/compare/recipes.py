@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from ..arrays import text_of
-from .facts import About, Refused
+from .facts import About, Told
 from .ladder import LOWERED, REFUSED, RUNGS, UNSUPPORTED, LadderPlan
 from .rounding.derived import DerivedRounding
 from .row import Row
@@ -68,4 +68,4 @@ class Ladder:
 
 
 def _refusal(side: str, reason: str) -> Row:
-    return Row(About("refusal", reason, side=side), math.inf, 0.0, cause=Refused(reason))
+    return Row(About("refusal", reason, side=side), math.inf, 0.0, cause=Told(reason))

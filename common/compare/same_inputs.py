@@ -14,7 +14,7 @@ import numpy as np
 from ..distance import relative_error
 from ..traces.reading import Run
 from ..traces.writing import safe
-from .facts import ByItself, Inherited
+from .facts import Comes
 from .matching.calls import CallPair
 from .models import Comparison
 from .tolerances import bound
@@ -78,6 +78,6 @@ def mark_by_itself(comparison: Comparison, mode: str, errors: Mapping[int, list[
         row.error_on_same_inputs = max(measured)
         row.by_itself = row.error_on_same_inputs > bound("float64 forward")
         if not row.by_itself:
-            row.cause = Inherited("agrees")
+            row.cause = Comes("agrees")
         elif pair.a.kind == pair.b.kind:
-            row.cause = ByItself()
+            row.cause = Comes("itself")

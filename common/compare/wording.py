@@ -6,26 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .facts import (
-    About,
-    ByItself,
-    Cause,
-    CrossesKinks,
-    DiffersFromWitness,
-    EachByItsRule,
-    FollowsForward,
-    Inherited,
-    Missing,
-    NotMatched,
-    OtherCounts,
-    OtherOperations,
-    OtherShapes,
-    PartsBackward,
-    Place,
-    Refused,
-    Renamed,
-    WeightAlone,
-)
+from . import facts
+from .facts import About, Cause, Place
 
 NAMES = {  # what a row is about → its name
     "input": "input {name}",
@@ -56,7 +38,8 @@ NAMES = {  # what a row is about → its name
     "moment after a step": "{name}, {part} moment{step}",
     "weight after a step": "{name}{step}",
     "optimiser settings": "step, learning rate and betas of optimiser {name}{step}",
-    "statistic": "{name}, after {part}",
+    "first statistic": "{name}, after one step",
+    "last statistic": "{name}, after all",
     "resumed terms": "loss and its terms, {side} from {part} checkpoint",
     "resumed": "{name}, {side} from {part} checkpoint",
     "epoch mean": "{name}, epoch {number}",
@@ -79,11 +62,14 @@ UNJUDGED = {  # why a row that is about this is shown, and not judged
     "loss of free steps": "rounding grows tenfold every few steps while the model leaves its first plateau, in either "
     "framework alone too",
 }
-SOURCES = {  # of what is inherited
+ORIGINS = {  # of an error
+    "itself": "same input, different output",
     "input": "inherited from its input",
     "agrees": "inherited from its input: given the same, it agrees",
     "output": "inherited",
     "later": "inherited from later layers",
+    "weight": "the gradient that arrives here agrees, that of the weight does not",
+    "forward": "follows from the forward pass",
 }
 SKIPS = {
     "one step": "one step was asked for, and the rung before took it",
@@ -114,35 +100,29 @@ def name(about: About) -> str:
 def remark(cause: Cause | None, place: Place) -> str:
     """Why a row parts, or what must be known of it; empty where nothing is to be said."""
     match cause:
-        case Missing(sides):
+        case facts.Missing(sides):
             return f"{' and '.join(sides)} has none"
-        case OtherShapes(shapes):
+        case facts.OtherShapes(shapes):
             return ", ".join(f"{who} {list(shape)}" for who, shape in shapes.items())
-        case OtherCounts(counts):
+        case facts.OtherCounts(counts):
             return f"{counts[0]} and {counts[1]}"
-        case OtherOperations(labels):
+        case facts.OtherOperations(labels):
             return ", ".join(f"{label} in {side}" for side, label in labels.items()) + _at(place)
-        case ByItself():
-            return f"same input, different output{_at(place)}"
-        case Inherited(source):
-            return SOURCES[source]
-        case PartsBackward(calls):
+        case facts.Comes(origin):
+            return ORIGINS[origin] + (_at(place) if origin == "itself" else "")
+        case facts.PartsBackward(calls):
             return f"parts in the backward pass of {', '.join(calls) or 'the loss'}"
-        case WeightAlone():
-            return "the gradient that arrives here agrees, that of the weight does not"
-        case FollowsForward():
-            return "follows from the forward pass"
-        case DiffersFromWitness(sides):
+        case facts.DiffersFromWitness(sides):
             differing = " and ".join(sides)
             return f"{differing} differs from the NumPy witness" if sides else "the frameworks differ from each other"
-        case EachByItsRule(count):
+        case facts.EachByItsRule(count):
             return f"each by its framework's rule: Paddle's biased, PyTorch's unbiased variance of {count} values"
-        case CrossesKinks(counts):
+        case facts.CrossesKinks(counts):
             crossed = " and ".join(f"{count} in {side}" for side, count in counts.items())
             return f"float32 crosses kinks of activations ({crossed})"
-        case Renamed(other, side):
+        case facts.Renamed(other, side):
             return f"{other} in {side}"
-        case NotMatched(reason) | Refused(reason):
+        case facts.Told(reason):
             return reason
     return ""
 

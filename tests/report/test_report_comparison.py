@@ -7,7 +7,7 @@ import pytest
 from dualport.common import drawing
 from dualport.common.atomic import make_folder
 from dualport.common.compare.explanation.evidence import Explanation
-from dualport.common.compare.facts import About, ByItself, NotMatched, PartsBackward, Place
+from dualport.common.compare.facts import About, Comes, PartsBackward, Place, Told
 from dualport.common.compare.matching.calls import CallPair
 from dualport.common.compare.matching.layers import Matching
 from dualport.common.compare.models import Comparison
@@ -78,7 +78,7 @@ def passing(**more) -> Comparison:
 
 
 def failing(**more) -> Comparison:
-    parted = {"by_itself": True, "error_of_inputs": 0.5 * FORWARD, "cause": ByItself()}
+    parted = {"by_itself": True, "error_of_inputs": 0.5 * FORWARD, "cause": Comes("itself")}
     rungs = [
         Rung("forward", [row("fc1", FORWARD, pair=0, lines=("f.py:11", "f.py:111")),
                          row("norm", FORWARD, 3e6, pair=1, lines=("f.py:12", "f.py:112"), **parted)]),
@@ -305,7 +305,7 @@ def test_the_outcome_as_data_is_json_whatever_the_numbers(tmp_path):
 
 def test_layers_that_are_not_matched_are_told_on_the_page(tmp_path):
     matching = Matching(unmatched=(["lost"], []))
-    rows = [Row(About("layers"), float("inf"), 0.0, cause=NotMatched(matching.complaint(SIDES)))]
+    rows = [Row(About("layers"), float("inf"), 0.0, cause=Told(matching.complaint(SIDES)))]
     report = build_report(
         difference_of([Rung("layers", rows)], matching=matching), FACTS, make_folder(tmp_path / "figures")
     )

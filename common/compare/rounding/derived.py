@@ -6,9 +6,10 @@ Everything is computed once and kept, and only when a rung asks for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from math import prod
+from operator import attrgetter
 
 import numpy as np
 
@@ -25,6 +26,25 @@ from ..witness import exact as witness
 from ..witness.walk import outputs
 from . import budgets
 
+DRAWN = {  # what a row is about → which arrays must be there, all of them and no others
+    "shape": "shapes", "number of values": "count", "stepped": "stepped", "batch": "first_epoch", "weight": "weights",
+}  # fmt: skip
+COMPUTED = {  # … → where its true values are
+    "activation": "activations",
+    "activation in evaluation": "evaluated",
+    "term": "objective",
+    "weight gradient": "gradients.gradients",
+    "activation gradient": "activation_gradients",
+    "difference quotient": "quotients",
+    "first statistic": "statistics",
+}
+BUDGETS = {  # … → what rounding may do to it
+    "activation": "forward_bounds",
+    "activation in evaluation": "evaluation_bounds",
+    "term": "gradients.terms",
+    "weight gradient": "gradients.parameters",
+    "activation gradient": "gradients.activations",
+}
 SMALL = 20_000  # parameters up to which differences of the loss take less than a second
 EACH = 2
 
@@ -36,47 +56,28 @@ class DerivedRounding:
         self.plan, self.recipe = plan, plan.recipe
         self.dataset = plan.some()
         self.weights = initial_weights(plan.recipe, plan.seed)
-        self.evaluated: tuple[Arrays, Mapping[str, float]] = ({}, {})
+        self.evaluated: Arrays = {}
+        self.evaluation_bounds: dict[str, float] = {}
 
     def witness(self, about: About) -> Mapping[str, np.ndarray | None]:
         """What is drawn and built must be there as it says; of values, it knows those that it computes itself."""
-        whole: dict[str, Callable[[], Arrays]] = {
-            "shape": lambda: self.shapes,
-            "number of values": lambda: {"": np.array(sum(int(np.prod(one)) for one in self.shapes.values()))},
-            "stepped": lambda: self.stepped,
-            "batch": lambda: self.first_epoch,
-            "weight": lambda: self.weights,
-        }
-        if about.what in whole:
+        if about.what in DRAWN:
             key = f"{about.part}/{about.name}" if about.part else about.name
-            return {WITNESS: whole[about.what]().get(key)}
-        parts: dict[str, Callable[[], Arrays]] = {
-            "activation": lambda: self.activations,
-            "activation in evaluation": lambda: self.evaluated[0],
-            "term": lambda: self.objective,
-            "weight gradient": lambda: self.gradients.gradients,
-            "activation gradient": lambda: self.activation_gradients,
-            "difference quotient": lambda: {name: values for name, (_, values) in self.differences.items()},
-            "statistic": lambda: self.statistics if about.part == "one step" else {},
-        }
-        known = parts[about.what]() if about.what in parts else {}
+            return {WITNESS: getattr(self, DRAWN[about.what]).get(key)}
+        known = self._of(about, COMPUTED)
         return {WITNESS: known[about.name]} if about.name in known else {}
 
     def bounds(self, row: Row, between: Apart, dtype: str) -> Bounds:
         """That of the table for the mathematics, that of the array's own budget for float32."""
-        about = row.about
         limit = bound(row.quantity) if math.isfinite(between.size) else math.nan  # what is not finite proves nothing
-        parts: dict[str, Callable[[], Mapping]] = {
-            "activation": lambda: self.forward_bounds,
-            "activation in evaluation": lambda: self.evaluated[1],
-            "weight gradient": lambda: self.gradients.parameters,
-            "activation gradient": lambda: self.gradients.activations,
-            "term": lambda: {about.name: self.gradients.terms["loss"]} | self.gradients.terms,
-        }
-        budget = parts[about.what]().get(about.name) if about.what in parts else None
+        known = self._of(row.about, BUDGETS)
+        budget = known.get(row.about.name, known.get("loss"))  # the printed number is as good as the loss
         if isinstance(budget, budgets.Budget):
             return Bounds(limit, budget.bound, budget.scale)
         return Bounds(limit, budget)
+
+    def _of(self, about: About, kept: Mapping[str, str]) -> Mapping:
+        return attrgetter(kept[about.what])(self) if about.what in kept else {}
 
     @cached_property
     def epoch(self):
@@ -103,6 +104,10 @@ class DerivedRounding:
     def shapes(self) -> Arrays:
         model = self.recipe.model
         return {name: np.array(shape, np.int64) for name, shape in (model.parameters() | model.buffers()).items()}
+
+    @property
+    def count(self) -> Arrays:
+        return {"": np.array(sum(int(np.prod(shape)) for shape in self.shapes.values()))}
 
     @cached_property
     def stepped(self) -> Arrays:
@@ -140,9 +145,8 @@ class DerivedRounding:
         """Take the weights that evaluation is judged with."""
         image, label, noise, _ = self.first
         given = (self.recipe, state, image, label, noise, None)
-        self.evaluated = (
-            witness.forward(*given, training=False), budgets.forward_bounds(*given, training=False)
-        )  # fmt: skip
+        self.evaluated = witness.forward(*given, training=False)
+        self.evaluation_bounds = budgets.forward_bounds(*given, training=False)
 
     @cached_property
     def statistics(self) -> Arrays:
@@ -165,6 +169,10 @@ class DerivedRounding:
         found = witness.central_differences(self.recipe, self.weights, *self.first, picked)
         sound = {name: np.isfinite(values) for name, values in found.items()}
         return {name: (picked[name][sound[name]], values[sound[name]]) for name, values in found.items()}
+
+    @property
+    def quotients(self) -> Arrays:
+        return {name: values for name, (_, values) in self.differences.items()}
 
     @cached_property
     def gradients(self) -> budgets.GradientBudgets:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from ...alignment.constants import AVERAGES, averaging_factor
 from ...traces.plan import EXACT
 from ...traces.reading import Call, Run
-from ..facts import About, FollowsForward, Inherited, Missing, PartsBackward, WeightAlone
+from ..facts import About, Comes, Missing, PartsBackward
 from ..judge import Bounds
 from ..matching.calls import CallPair
 from ..matching.layers import Matching, of_both
@@ -37,7 +37,7 @@ def backward_rungs(sides: Sides, pairs: list[CallPair], unpaired: list, matching
     for row in rows if parted else []:
         row.by_itself = False  # other values went in, so that the gradients cannot agree
         if not row.same and not isinstance(row.cause, Missing):
-            row.cause = FollowsForward()
+            row.cause = Comes("forward")
     return [Rung("loss", [loss]), Rung("gradients", rows)]
 
 
@@ -92,7 +92,7 @@ class _Backward:
         if row.by_itself and row.cause is None:
             row.cause = PartsBackward(tuple(dict.fromkeys(self.pairs[place].name for place in consumers)))
             row.place.pair = consumers[0] if consumers else row.place.pair
-        row.cause = row.cause or Inherited("later")
+        row.cause = row.cause or Comes("later")
 
     def _agree(self, pair: CallPair) -> bool:
         """Whether the gradients that arrive at a pair of calls agree, as far as there are any."""
@@ -105,7 +105,7 @@ class _Backward:
     def _arrives_here(self, row: Row, pair: CallPair) -> None:
         row.by_itself = not row.same and self._agree(pair)
         if row.by_itself:
-            row.cause = row.cause or WeightAlone()
+            row.cause = row.cause or Comes("weight")
 
 
 def _rounded_count(runs: tuple[Run, Run], pair: CallPair) -> bool:

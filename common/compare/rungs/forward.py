@@ -7,7 +7,7 @@ import math
 
 from ...alignment.constants import positions_rounded
 from ...traces.plan import EXACT
-from ..facts import About, ByItself, Inherited, OtherCounts, OtherOperations
+from ..facts import About, Comes, OtherCounts, OtherOperations
 from ..judge import Bounds
 from ..matching.calls import CallPair
 from ..rounding.derived import DerivedRounding
@@ -80,14 +80,14 @@ def _cause(row: Row, pair: CallPair, names: tuple[str, str]):
         return None
     if pair.a.kind != pair.b.kind:
         return OtherOperations({names[0]: pair.a.label, names[1]: pair.b.label})
-    return ByItself() if row.by_itself else Inherited("input")
+    return Comes("itself") if row.by_itself else Comes("input")
 
 
 def _outputs(sides: Sides) -> list[Row]:
     rows = []
     for (name, x), (_, y) in zip(*(run.outputs for run in sides.main), strict=False):
         rows.append(sides.row(About("output", name), "values", (x, y), QUANTITY))
-        rows[-1].cause = rows[-1].cause or (None if rows[-1].same else Inherited("output"))
+        rows[-1].cause = rows[-1].cause or (None if rows[-1].same else Comes("output"))
     counts = tuple(len(run.outputs) for run in sides.main)
     if counts[0] != counts[1]:
         rows.append(Row(About("outputs"), math.inf, 0.0, quantity=QUANTITY, cause=OtherCounts(counts)))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...errors import BadInput
-from ..facts import About, NotMatched, Renamed
+from ..facts import About, Renamed, Told
 from ..judge import Bounds
 from ..matching.layers import Matching
 from ..rounding.derived import DerivedRounding
@@ -45,7 +45,7 @@ def layers_rung(matching: Matching, names: tuple[str, str]) -> Rung:
     rung = Rung("layers")
     if not matching.whole:
         rung.rows.append(judged(About("layers"), math.inf, "structure"))
-        rung.rows[0].cause = NotMatched(matching.complaint(names))
+        rung.rows[0].cause = Told(matching.complaint(names))
     return rung
 
 

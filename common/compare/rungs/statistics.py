@@ -56,11 +56,11 @@ def statistics(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
     with one state: that of the trained model, as float32 holds it."""
     sides, scale, rows = held(evidence, judge), StepScale(judge, evidence, 0, judge.first), []
     final = [part("final", arrays) for arrays in evidence.values()]
-    for when, section, quantity in (("one step", "first", "float64 forward"), ("all", "last", "float64 ten steps")):
+    for section, quantity in (("first", "float64 forward"), ("last", "float64 ten steps")):
         for name in names_of(judge.recipe.model.buffers(), *(run.names(section) for run in sides.main)):
             variances = part(section, next(iter(evidence.values())))
             limits = Bounds(bound(quantity), scale=scale.statistic(name, variances, final))
-            rows.append(sides.row(About("statistic", name, part=when), section, name, quantity, limits))
+            rows.append(sides.row(About(f"{section} statistic", name), section, name, quantity, limits))
     judge.evaluate(part("weights", next(iter(evidence.values()))))
     evaluated = held(evidence, judge, EXACT, "float32")
     return rows + activation_rows(evaluated, "activation in evaluation", "evaluation")
