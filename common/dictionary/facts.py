@@ -15,6 +15,7 @@ from .entry import REQUIRED, Argument, Entry, Weight
 from .proof import Proof
 from .search import FAMILY_OF, FRAMEWORKS
 
+MOST_STEPS = 3  # assignments that a formula may begin with, to be shown as it is
 FLAGS = {
     "moves": "only moves or copies values",
     "exact": "rounds nothing",
@@ -103,29 +104,46 @@ def _proof(entry: Entry, proof: Proof) -> dict[str, Any]:
     layer = proof.layer or entry not in index.OPERATIONS
     called = {}
     for place, framework in enumerate(FRAMEWORKS):
+        if framework == proof.without:
+            continue
         names = entry.names(framework)
         methods = tuple(f"Tensor.{one}" for one in names.methods)
         order = (*names.classes, *names.functions) if layer else (*names.functions, *methods)
         called[framework] = proof.names[place] or next(iter(order), "")
-    within = {"values": bound("sampled means, in standard errors" if proof.distribution else proof.bound)}
-    if entry in index.OPERATIONS and proof.gradients:
-        within["gradients"] = bound(proof.gradient_bound)
-    if entry.formula is not None and proof.formula:
-        within["formula"] = within["values"]
+    within = _bounds(entry, proof)
     modes = ["training"] if proof.distribution else list(proof.modes)
     return {
         "called": called, "layer": proof.layer, "modes": modes if proof.layer else [],
         "inputs": [{"shape": list(one.shape), "kind": one.kind, "name": one.name} for one in proof.inputs],
         "arguments": {name: _plain(value) for name, value in proof.arguments.items()},
+        "shape": list(proof.shape), "steps": proof.steps if entry in (*index.OPTIMIZERS, *index.SCHEDULES) else None,
         "dtype": "float64", "within": within, "unit": "standard errors" if proof.distribution else "relative error",
     }  # fmt: skip
+
+
+def _bounds(entry: Entry, proof: Proof) -> dict[str, float]:
+    """What the proof compares, and the largest error that it allows."""
+    if proof.distribution:
+        shown = ("values",) if entry in index.OPERATIONS else ("values", "formula")
+        return dict.fromkeys(shown, bound("sampled means, in standard errors"))
+    if proof.without:
+        return {"formula": bound(proof.bound)}
+    # A constant of its own in Paddle: each is held against its own formula, and the two more loosely against another.
+    constants = any(value is not None for value in entry.float32.values())
+    loosely = bound("diagnosis reproduces it")
+    within = {} if entry.in_paddle else {"values": loosely if constants else bound(proof.bound)}
+    if entry in index.OPERATIONS and proof.gradients:
+        within["gradients"] = loosely if constants else bound(proof.gradient_bound)
+    if entry.formula is not None and proof.formula:
+        within["formula"] = bound(proof.bound)
+    return within
 
 
 def _formula(entry: Entry) -> str | None:
     """The formula as its one expression, or in the words of its docstring, or where it is; None if there is none."""
     formula = entry.formula
     while isinstance(formula, functools.partial):
-        formula = formula.func if not _library(formula.args) else next(filter(callable, formula.args))
+        formula = next(filter(callable, formula.args), formula.func)
     if formula is None:
         return None
     if not inspect.isfunction(formula):
@@ -138,10 +156,6 @@ def _formula(entry: Entry) -> str | None:
     return texts.pop() or there if len(texts) == 1 else there
 
 
-def _library(arguments: tuple) -> bool:
-    return any(type(one).__module__.startswith("numpy") for one in arguments)
-
-
 @functools.cache
 def _functions(file: str) -> list[ast.Lambda | ast.FunctionDef]:
     tree = ast.parse(Path(file).read_text("utf-8"))
@@ -149,7 +163,14 @@ def _functions(file: str) -> list[ast.Lambda | ast.FunctionDef]:
 
 
 def _expression(node: ast.Lambda | ast.FunctionDef) -> str:
-    """What a function returns, if it does nothing else; else nothing."""
+    """What a function computes, if it takes a few plain steps; else nothing."""
     if isinstance(node, ast.Lambda):
         return ast.unparse(node.body)
-    return ast.unparse(node.body[0].value) if len(node.body) == 1 and isinstance(node.body[0], ast.Return) else ""
+    *steps, last = node.body
+    if (
+        len(steps) > MOST_STEPS
+        or not isinstance(last, ast.Return)
+        or not all(isinstance(one, ast.Assign) for one in steps)
+    ):
+        return ""
+    return "; ".join(map(ast.unparse, (*steps, last.value)))

@@ -14,6 +14,7 @@ from .operations import (
     attention,
     convolution,
     linear,
+    linear_algebra,
     loss,
     normalization,
     pooling,
@@ -25,8 +26,8 @@ from .operations import (
 )
 from .training import adaptive, initializers, optimizers, schedules
 
-FAMILIES = (activation, arithmetic, attention, convolution, linear, loss, normalization, pooling, random, rearranging,
-            recurrent, reduction, resizing)  # fmt: skip
+FAMILIES = (activation, arithmetic, attention, convolution, linear, linear_algebra, loss, normalization, pooling,
+            random, rearranging, recurrent, reduction, resizing)  # fmt: skip
 OPERATIONS: tuple[Entry, ...] = tuple(entry for family in FAMILIES for entry in family.ENTRIES)
 OPTIMIZERS: tuple[Entry, ...] = (*optimizers.ENTRIES, *adaptive.ENTRIES)
 SCHEDULES, INITIALIZERS = schedules.ENTRIES, initializers.ENTRIES

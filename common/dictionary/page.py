@@ -49,7 +49,7 @@ def sections(entry: Entry) -> Iterator[Section]:
         ("what differs", ("what", "torch", "paddle", "why"), _contrast_rows(entry)),
         (_formula_title(known), (), ((known["formula"],),) if known["formula"] else ()),
         ("good to know", (), _behaviour(entry)),
-        ("proved in float64", ("torch and paddle, called", "given", "compared, largest error"), _proof_rows(known)),
+        ("proved in float64", ("torch and paddle, called", "given", "agree within"), _proof_rows(known)),
         ("read or measured", (), ((entry.source,),)),
     ):
         shown = tuple(rows)
@@ -64,7 +64,7 @@ def _without_empty_columns(section: Section) -> Section:
 
 
 def _formula_title(known: dict[str, Any]) -> str:
-    if known["family"] == "initializers" and known["draws"]:
+    if known["family"] == "initializers" and str(known["formula"]).startswith("("):
         return "mean, deviation, largest distance from the mean"
     return "rate, from the base rate" if known["family"] == "schedules" else "formula"
 
@@ -114,7 +114,9 @@ def _distribution(key: str) -> str:
 def _contrast_rows(entry: Entry) -> Iterator[tuple[str, ...]]:
     for one in entry.arguments:
         if one.torch and one.paddle and _defaults_differ(one):
-            sides = (with_default(one, framework) for framework in FRAMEWORKS)
+            sides = [with_default(one, framework) for framework in FRAMEWORKS]
+            if not one.turned:  # the names may differ: only the values are of interest
+                sides = [side.partition("=")[2] or "must be given" for side in sides]
             yield f"default of {one.name}", *sides, f"Paddle's is {one.turned.words}" if one.turned else ""
     yield from ((one.what, one.torch, one.paddle, one.why) for one in entry.differs)
 
@@ -130,6 +132,8 @@ def _behaviour(entry: Entry) -> Iterator[tuple[str]]:
     if entry.float32:
         kept = " and ".join(name if value is None else f"{name} ({value!r})" for name, value in entry.float32.items())
         yield (f"Paddle keeps {kept} in float32, in float64 too: a correct port is 1e-11 to 1e-7 off there",)
+    if entry.in_paddle:
+        yield ("Paddle has another rule: each is held against its own formula, not against the other",)
     if entry.draws:
         yield ("draws random numbers: results of the two agree in distribution, not number by number",)
     if entry.gradient_factor:
@@ -140,12 +144,19 @@ def _behaviour(entry: Entry) -> Iterator[tuple[str]]:
 def _proof_rows(known: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for one in known["proof"]:
         called = " / ".join(dict.fromkeys(map(_short, one["called"].values())))
+        called += "".join(f" ({framework} alone)" for framework in one["called"]) if len(one["called"]) == 1 else ""
         given = [f"{how['name']}{how['shape']}".replace(" ", "") for how in one["inputs"]]
         given += [f"{name}={value}" for name, value in one["arguments"].items()]
+        given += [f"shape {one['shape']}"] if one["shape"] else []
+        given += [f"{one['steps']} steps"] if one["steps"] else []
         unit = " standard errors" if one["unit"] == "standard errors" else ""
-        within = ", ".join(f"{what} {limit:g}{unit}" for what, limit in one["within"].items())
+        within = ", ".join(f"{what} {_power(limit)}{unit}" for what, limit in one["within"].items())
         modes = f" ({' and '.join(one['modes'])})" if one["modes"] else ""
         yield called, ", ".join(given), within + modes
+
+
+def _power(limit: float) -> str:
+    return f"{limit:g}".replace("e-0", "e-")
 
 
 def markdown() -> str:

@@ -37,12 +37,13 @@ def test_a_name_in_any_form(name: str, kind: str, capsys) -> None:
 
 
 def test_an_ambiguous_name_shows_which_there_are(capsys) -> None:
-    """`torch.normal` draws numbers, `paddle.nn.initializer.Normal` fills a weight."""
-    assert len(looked_up(capsys, "normal")) > 1
-    page = shown(capsys, "normal")
-    assert "torch.nn.init.normal_" in page
-    assert "paddle.nn.initializer.Normal" in page
-    assert [one["kind"] for one in looked_up(capsys, "torch.nn.init.normal_")] == ["normal"]
+    """`F.unfold` makes columns of images, `.unfold` slides a window along one axis."""
+    assert {one["kind"] for one in looked_up(capsys, "unfold")} == {"unfold", "sliding_windows"}
+    page = shown(capsys, "unfold")
+    assert "torch.nn.Unfold, paddle.nn.Unfold" in page
+    assert "torch.Tensor.unfold, paddle.Tensor.unfold" in page
+    assert [one["kind"] for one in looked_up(capsys, "paddle.Tensor.unfold")] == ["sliding_windows"]
+    assert [one["kind"] for one in looked_up(capsys, "F.unfold")] == ["unfold"]
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(refused) -> None:

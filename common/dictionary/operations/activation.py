@@ -185,3 +185,48 @@ ENTRIES: tuple[Entry, ...] = (
     SOFTMAX,
     LOG_SOFTMAX,
 )  # fmt: skip
+
+
+def _hardshrink(x, lambd: float = 0.5):
+    return np.where(np.abs(x) > lambd, x, 0)
+
+
+def _threshold(x, threshold: float = 1.0, value: float = 0.0):
+    return np.where(x > threshold, x, value)
+
+
+def _rrelu(x, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False):
+    """Without training: x for x > 0, else (lower + upper) / 2 · x"""
+    return np.where(x > 0, x, (lower + upper) / 2 * x)
+
+
+def _both(
+    kind: str, torch: str, paddle: str, formula: Callable, *arguments, tried: dict | None = None, **more
+) -> Entry:
+    """Proved as a layer and as a function; today's recorder does not try it in another's place."""
+    common = {"kink": "sign", "proof": _both_ways(**tried or {})}
+    return entry(kind, torch, paddle, arguments, formula=formula, **common | more)
+
+
+LAMBDA = setting("lambd", 0.5, paddle="threshold", kept="lambd _threshold")
+ENTRIES += (
+    _both("hardshrink", "nn.Hardshrink F.hardshrink", "nn.Hardshrink F.hardshrink", _hardshrink, LAMBDA,
+          differs=(Contrast("gradient at ±lambd", "0", "±lambd"),), tried={"lambd": 0.25}),
+    _both("softshrink", "nn.Softshrink F.softshrink", "nn.Softshrink F.softshrink",
+          lambda x, lambd=0.5: np.sign(x) * np.maximum(np.abs(x) - lambd, 0), LAMBDA, tried={"lambd": 0.25}),
+    _both("tanhshrink", "nn.Tanhshrink F.tanhshrink", "nn.Tanhshrink F.tanhshrink", lambda x: x - np.tanh(x), kink=""),
+    _both("threshold", "nn.Threshold F.threshold", "nn.ThresholdedReLU F.thresholded_relu", _threshold,
+          setting("threshold", paddle_default=1.0), setting("value", paddle_default=0.0),
+          tried={"threshold": 0.25, "value": -0.5}),
+    _both("rrelu", "nn.RReLU F.rrelu", "nn.RReLU F.rrelu", _rrelu, setting("lower", 1 / 8), setting("upper", 1 / 3),
+          argument("training", False, paddle_default=True), draws="slopes",
+          proof=(proved_layer(X, lower=0.25, upper=0.5), proved(X, lower=0.25, upper=0.5, training=False),
+                 Proof((real(200, 100),), {"training": True}, distribution=True, gradients=False, formula=False))),
+    _both("softmax2d", "nn.Softmax2d", "nn.Softmax2D", lambda x: _softmax(x, -3), kink="",
+          proof=proved_layer(real(2, 3, 4, 5))),
+    entry("gumbel_softmax", "F.gumbel_softmax", "F.gumbel_softmax",
+          (argument("tau", 1, paddle="temperature"), argument("hard", False),
+           argument("eps", 1e-10, paddle=""), argument("axis", -1, torch="dim")), draws="gumbel",
+          proof=tuple(Proof((real(2000, 10, fixed=True),), {"tau": 0.5, "hard": hard}, distribution=True,
+                            gradients=False) for hard in (False, True))),
+)  # fmt: skip

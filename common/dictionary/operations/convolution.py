@@ -1,7 +1,8 @@
-"""Entries of convolutions and transposed convolutions, one for each number of axes."""
+"""Entries of convolutions and transposed convolutions, one for each number of axes, and of their windows as columns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import permutations
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ..entry import AFFINE, Argument, Contrast, Entry, argument, entry, setting
 from ..formula import Call, Variants
-from ..proof import proved, proved_layer, real
+from ..proof import Proof, proved, proved_layer, real
 from ..windows import MODES, batched, each, kernel_places, pairs_around, reversed_lists
 from .linear import BIASED, UNIFORM
 
@@ -122,3 +123,64 @@ def transposed_convolution(n: int) -> Entry:
 
 
 ENTRIES: tuple[Entry, ...] = tuple(make(n) for n in (1, 2, 3) for make in (convolution, transposed_convolution))
+
+
+def _patches(x_shape: Sequence[int], kernel_size, dilation, padding, stride) -> np.ndarray:
+    """`[C · kernel, windows]`: where each number of each window is in a padded `[C, H, W]`, flat."""
+    kernel, dilation, padding, stride = (each(one, 2) for one in (kernel_size, dilation, padding, stride))
+    channels, *sides = x_shape
+    whole = [size + 2 * around for size, around in zip(sides, padding, strict=True)]
+    rows, columns = (
+        np.arange(k)[:, None] * d + np.arange(0, size - d * (k - 1), s)[None]
+        for k, d, size, s in zip(kernel, dilation, whole, stride, strict=True)
+    )
+    places = rows[:, None, :, None] * whole[1] + columns[None, :, None, :]
+    places = np.arange(channels)[:, None, None, None, None] * (whole[0] * whole[1]) + places
+    return places.reshape(channels * kernel[0] * kernel[1], -1)
+
+
+def _unfold(x, kernel_size, dilation=1, padding=0, stride=1):
+    """Every window of a convolution as a column: `[N, C · kernel, windows]`"""
+    around = each(padding, 2)
+    padded = np.pad(x, [(0, 0), (0, 0), *((one, one) for one in around)])
+    return padded.reshape(len(x), -1)[:, _patches(x.shape[1:], kernel_size, dilation, padding, stride)]
+
+
+def _fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    """The columns of `unfold` back in their places, sums where windows overlap"""
+    sides, around, kernel = each(output_size, 2), each(padding, 2), each(kernel_size, 2)
+    channels = x.shape[1] // (kernel[0] * kernel[1])
+    places = _patches((channels, *sides), kernel_size, dilation, padding, stride)
+    whole = np.zeros((len(x), channels, sides[0] + 2 * around[0], sides[1] + 2 * around[1]))
+    for image, columns in zip(whole.reshape(len(x), -1), x, strict=True):
+        np.add.at(image, places, columns)
+    return whole[:, :, around[0] : around[0] + sides[0], around[1] : around[1] + sides[1]]
+
+
+def _sliding(x, axis: int, size: int, step: int):
+    views = np.lib.stride_tricks.sliding_window_view(x, size, axis)
+    return np.take(views, np.arange(0, views.shape[axis], step), axis)
+
+
+COLUMNS = tuple(argument(name, default, paddle=f"{name}s") for name, default in
+                (("dilation", 1), ("padding", 0), ("stride", 1)))  # fmt: skip
+KERNEL = argument("kernel_size", paddle="kernel_sizes")
+BY_PLACE = Contrast("order of the function's arguments", "…, dilation, padding, stride",
+                    "…, strides, paddings, dilations",
+                    "one for another, by place; the layer has PyTorch's")  # fmt: skip
+ENTRIES += (
+    entry("unfold", "nn.Unfold F.unfold", "nn.Unfold F.unfold", (KERNEL, *COLUMNS), formula=_unfold, exact=True,
+          differs=(BY_PLACE,),
+          proof=(proved_layer(real(2, 4, 4, 6), kernel_size=3, padding=1),
+                 proved(real(2, 4, 4, 6), kernel_size=[2, 3], dilation=2, padding=[2, 1], stride=[1, 2]))),
+    entry("fold", "nn.Fold F.fold", "nn.Fold F.fold",
+          (argument("output_size", paddle="output_sizes"), KERNEL, *COLUMNS), formula=_fold, differs=(BY_PLACE,),
+          proof=(proved_layer(real(2, 12, 20), output_size=[5, 6], kernel_size=2),
+                 proved(real(2, 12, 9), output_size=[5, 6], kernel_size=[2, 2], padding=[0, 0], stride=[1, 2],
+                        dilation=[2, 1]))),
+    entry("sliding_windows", ".unfold", ".unfold",
+          (argument("axis", torch="dimension"), argument("size"), argument("step")), formula=_sliding, exact=True,
+          differs=(Contrast("gradient where windows overlap", "the sum over them", "one window's alone: wrong"),),
+          proof=(*(proved(real(7, 5), axis=axis, size=2, step=2) for axis in (0, 1)),
+                 Proof((real(7, 5),), {"axis": 0, "size": 3, "step": 2}, gradients=False))),
+)  # fmt: skip

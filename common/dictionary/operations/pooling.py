@@ -11,7 +11,7 @@ import numpy as np
 
 from ..entry import NOT, Contrast, Entry, argument, entry, rounded, setting
 from ..formula import Call, Variants
-from ..proof import Proof, distinct, proved, proved_layer, real
+from ..proof import Proof, distinct, positive, proved, proved_layer, real
 from ..windows import Pairs, batched, each, kernel_places, pairs_around
 
 NOTHING = float(np.finfo(np.float32).min)  # what Paddle's max_pool gives for a window of padding alone, in float64 too
@@ -171,3 +171,27 @@ def _adaptive(n: int, mean: bool) -> Entry:
 ENTRIES: tuple[Entry, ...] = tuple(
     one for n in (1, 2, 3) for one in (_largest(n), _mean(n), _adaptive(n, True), _adaptive(n, False))
 )
+
+
+def _lp_pool(n: int, x, norm_type: float, kernel_size, stride=None, ceil_mode: bool = False):
+    """The p-th root of the sum of p-th powers in each window"""
+    summed = avg_pool(n, x**norm_type, kernel_size, stride or kernel_size, ceil_mode=ceil_mode)
+    return (summed * math.prod(each(kernel_size, n))) ** (1 / norm_type)
+
+
+IN_FLOAT32 = {"bound": "diagnosis reproduces it", "gradient_bound": "diagnosis reproduces it"}
+
+
+def _power_mean(n: int) -> Entry:
+    image = positive(2, 3, *SIDES[:n])
+    name = f"lp_pool{n}d"
+    return entry(
+        name, f"nn.LPPool{n}d F.{name}", f"nn.LPPool{n}D F.{name}",
+        (argument("norm_type"), *WINDOW[:2], argument("padding", 0, torch=""), CEIL), formula=partial(_lp_pool, n),
+        differs=(Contrast("root in float64", "exact", "taken in float32, 3e-8 off"),),
+        proof=(Proof((image,), {"norm_type": 3.0, "kernel_size": 2}, layer=True, **IN_FLOAT32),
+               Proof((image,), {"norm_type": 2.0, "kernel_size": 3, "stride": 2}, **IN_FLOAT32)),
+    )  # fmt: skip
+
+
+ENTRIES += (_power_mean(1), _power_mean(2))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..entry import Contrast, Entry, argument, entry, rounded, setting
 from ..formula import Call, Variants
-from ..proof import Proof, proved, proved_layer, real
+from ..proof import Proof, proved, proved_layer, real, unit
 from ..windows import each, pad, reversed_lists
 
 LINEAR = ("linear", "bilinear", "trilinear")
@@ -151,4 +151,59 @@ ENTRIES: tuple[Entry, ...] = (
     entry("channel_shuffle", "nn.ChannelShuffle F.channel_shuffle channel_shuffle",
           "nn.ChannelShuffle F.channel_shuffle", (argument("groups"),), formula=_channel_shuffle, exact=True,
           proof=(proved_layer(IMAGE, groups=2), proved(IMAGE, groups=2))),
+)  # fmt: skip
+
+
+def _pixel_unshuffle(x, downscale_factor: int):
+    batch, whole, height, width = x.shape
+    by = downscale_factor
+    parts = x.reshape(batch, whole, height // by, by, width // by, by)
+    return parts.transpose(0, 1, 3, 5, 2, 4).reshape(batch, whole * by * by, height // by, width // by)
+
+
+def _grid_axis(size: int, align_corners: bool) -> np.ndarray:
+    return np.linspace(-1, 1, size) if align_corners else (2 * np.arange(size) + 1) / size - 1
+
+
+def _affine_grid(theta, size, align_corners: bool = False):
+    """theta · (x, y, 1) over a grid from −1 to 1"""
+    rows, columns = np.meshgrid(*(_grid_axis(one, align_corners) for one in size[2:]), indexing="ij")
+    return np.einsum("nij,hwj->nhwi", theta, np.stack([columns, rows, np.ones_like(rows)], -1))
+
+
+def _grid_sample(x, grid, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool = False):
+    """Bilinear between the four numbers around each place of the grid; 0 outside"""
+    if mode != "bilinear" or padding_mode != "zeros":
+        raise ValueError(f"{mode} {padding_mode}")
+    places = [(grid[..., axis] + 1) / 2 * (size - 1) if align_corners else ((grid[..., axis] + 1) * size - 1) / 2
+              for axis, size in enumerate(x.shape[:1:-1])]  # fmt: skip
+    column, row = places
+    made = 0.0
+    for down in (0, 1):
+        for right in (0, 1):
+            i, j = (np.floor(one).astype(int) + more for one, more in ((row, down), (column, right)))
+            inside = (i >= 0) & (i < x.shape[2]) & (j >= 0) & (j < x.shape[3])
+            share = (1 - np.abs(row - i)) * (1 - np.abs(column - j)) * inside
+            i, j = np.clip(i, 0, x.shape[2] - 1), np.clip(j, 0, x.shape[3] - 1)
+            picked = np.stack([image[:, a, b] for image, a, b in zip(x, i, j, strict=True)])
+            made = made + picked * share[:, None]
+    return made
+
+
+CORNERS = argument("align_corners", None, paddle_default=True)
+CENTRES = Contrast("align_corners, when it is not given", "False", "True", "0.8 apart on images of random numbers")
+ENTRIES += (
+    entry("pixel_unshuffle", "nn.PixelUnshuffle F.pixel_unshuffle", "nn.PixelUnshuffle F.pixel_unshuffle",
+          (setting("downscale_factor", kept="downscale_factor _downscale_factor"),), formula=_pixel_unshuffle,
+          exact=True,
+          proof=(proved_layer(real(2, 3, 4, 6), downscale_factor=2), proved(real(2, 3, 4, 6), downscale_factor=2))),
+    entry("affine_grid", "F.affine_grid", "F.affine_grid", (argument("size", paddle="out_shape"), CORNERS),
+          formula=_affine_grid, differs=(CENTRES,),
+          proof=tuple(proved(real(2, 2, 3), size=[2, 3, 4, 5], align_corners=one) for one in (True, False))),
+    entry("grid_sample", "F.grid_sample", "F.grid_sample",
+          (argument("mode", "bilinear"), argument("padding_mode", "zeros"), CORNERS), formula=_grid_sample,
+          given="all", ordered=True, differs=(CENTRES,),
+          proof=(*(proved(real(2, 3, 4, 5), unit(2, 3, 6, 2), align_corners=one) for one in (True, False)),
+                 Proof((real(2, 3, 4, 5), unit(2, 3, 6, 2)), {"padding_mode": "border", "align_corners": False},
+                       formula=False))),
 )  # fmt: skip

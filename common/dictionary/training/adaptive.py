@@ -100,8 +100,9 @@ def _optimizer(kind: str, torch: str, update: Update, *arguments, rates: tuple[f
 
 
 ENTRIES: tuple[Entry, ...] = (
-    _optimizer("adagrad", "Adagrad", _adagrad, DECAY, argument("initial_accumulator_value", 0),
-               argument("eps", 1e-10, paddle="epsilon", paddle_default=1e-6), argument("lr_decay", 0, paddle=""),
+    _optimizer("adagrad", "Adagrad", _adagrad, argument("lr_decay", 0, paddle=""), DECAY,
+               argument("initial_accumulator_value", 0),
+               argument("eps", 1e-10, paddle="epsilon", paddle_default=1e-6),
                rates=(0.01, REQUIRED), float32={"eps": None},
                paddle_order="lr eps weight_decay initial_accumulator_value", differs=(CLEARED,),
                tried=({"eps": 1e-3}, {"eps": 1e-3, "initial_accumulator_value": 0.5, "weight_decay": 0.125})),

@@ -141,7 +141,7 @@ SHARES = {"beta1": 0.5, "beta2": 0.95}
 ENTRIES: tuple[Entry, ...] = (
     _optimizer("sgd", "SGD", "SGD", DECAY, tried=({}, {"weight_decay": 0.01})),
     _optimizer("momentum", "SGD", "Momentum", argument("momentum", 0, paddle_default=0.9), DECAY,
-               argument("nesterov", False, paddle="use_nesterov"),
+               argument("nesterov", False, paddle="use_nesterov"), paddle_order="lr momentum nesterov weight_decay",
                state={"velocity": Kept("momentum_buffer", "velocity")},
                float32={"momentum": None, "weight_decay": None},
                tried=({"momentum": 0.9}, {"momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
@@ -155,6 +155,7 @@ ENTRIES: tuple[Entry, ...] = (
     _optimizer("rmsprop", "RMSprop", "RMSProp", argument("alpha", 0.99, paddle="rho", paddle_default=0.95),
                argument("eps", 1e-8, paddle="epsilon", paddle_default=1e-6), DECAY, argument("momentum", 0),
                argument("centered", False), rate=0.01, rate_paddle="required",
+               paddle_order="lr alpha eps momentum centered weight_decay",
                state={"square": Kept("square_avg", "mean_square", "alpha"),
                       "velocity": Kept("momentum_buffer", "momentum")},
                float32={"alpha": None, "eps": None, "momentum": None}, in_paddle={"eps_inside": 1.0, "lr_inside": 1.0},
