@@ -57,7 +57,7 @@ def evaluate(
     Args:
         inputs: in order. Weights that a function is given as inputs follow its first one, as in `entry.operands`.
     """
-    if entry is None or entry.formula is None or not inputs:
+    if entry is None or entry.formula is None:
         return None
     arrays = [_exact(one) for one in inputs]
     try:

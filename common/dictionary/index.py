@@ -12,10 +12,11 @@ from .operations import (
     activation,
     arithmetic,
     attention,
+    comparison,
     convolution,
+    creation,
     linear,
     linear_algebra,
-    loss,
     normalization,
     pooling,
     random,
@@ -24,10 +25,12 @@ from .operations import (
     reduction,
     resizing,
 )
+from .operations.losses import classification, ranking, regression
 from .training import adaptive, initializers, optimizers, schedules
 
-FAMILIES = (activation, arithmetic, attention, convolution, linear, linear_algebra, loss, normalization, pooling,
-            random, rearranging, recurrent, reduction, resizing)  # fmt: skip
+FAMILIES = (activation, arithmetic, attention, classification, comparison, convolution, creation, linear,
+            linear_algebra, normalization, pooling, random, ranking, rearranging, recurrent, reduction, regression,
+            resizing)  # fmt: skip
 OPERATIONS: tuple[Entry, ...] = tuple(entry for family in FAMILIES for entry in family.ENTRIES)
 OPTIMIZERS: tuple[Entry, ...] = (*optimizers.ENTRIES, *adaptive.ENTRIES)
 SCHEDULES, INITIALIZERS = schedules.ENTRIES, initializers.ENTRIES

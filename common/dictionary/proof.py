@@ -14,7 +14,8 @@ class Input:
     """An array to draw.
 
     `kind`: real (normal), positive (0.5 to 2), unit (−0.9 to 0.9), probability (positive, sums of the last axis 1),
-    index (whole numbers below `below`), boolean, one_hot (of `below` classes), distinct (no two within 0.01).
+    index (whole numbers below `below`), boolean, one_hot (of `below` classes), distinct (no two within 0.01),
+    sign (−1 or 1), gaps (some are NaN), nonfinite (some are NaN, ∞ or −∞).
     `name`: the argument that it is given as, in order where it has none. `axes`: the order of axes in which Paddle is
     given it; `transposed`: the same for two. `fixed`: it gets no gradient.
     """
@@ -48,6 +49,12 @@ def _distinct(one: Input, random: np.random.Generator) -> np.ndarray:
     return (random.permutation(count) - count / 2 + random.uniform(0.1, 0.8, count)).reshape(one.shape) / max(4, count)
 
 
+def _among(one: Input, random: np.random.Generator, what: list[float]) -> np.ndarray:
+    drawn = random.standard_normal(one.shape)
+    drawn.flat[random.permutation(drawn.size)[: len(what) * (drawn.size // 6)]] = what * (drawn.size // 6)
+    return drawn
+
+
 _DRAWS = {
     "real": lambda one, random: random.standard_normal(one.shape),
     "positive": lambda one, random: random.uniform(0.5, 2, one.shape),
@@ -57,6 +64,9 @@ _DRAWS = {
     "boolean": lambda one, random: random.random(one.shape) < 0.5,
     "one_hot": lambda one, random: np.eye(one.below)[random.integers(0, one.below, one.shape)],
     "distinct": _distinct,
+    "sign": lambda one, random: random.choice([-1.0, 1.0], one.shape),
+    "gaps": lambda one, random: _among(one, random, [np.nan]),
+    "nonfinite": lambda one, random: _among(one, random, [np.nan, np.inf, -np.inf]),
 }
 
 
@@ -92,6 +102,18 @@ def one_hot(below: int, *shape: int, **more: Any) -> Input:
     return Input(shape, "one_hot", below, **more)
 
 
+def sign(*shape: int, **more: Any) -> Input:
+    return Input(shape, "sign", **more)
+
+
+def gaps(*shape: int, **more: Any) -> Input:
+    return Input(shape, "gaps", **more)
+
+
+def nonfinite(*shape: int, **more: Any) -> Input:
+    return Input(shape, "nonfinite", **more)
+
+
 @dataclass(frozen=True)
 class Proof:
     """One call, or one layer, to be made in both frameworks in float64.
@@ -103,6 +125,7 @@ class Proof:
     order of axes in which Paddle returns them.
     `modes`: "eval" and "training" of a layer. `bound`, `gradient_bound`: rows of the table of tolerances.
     `gradients`: whether they are compared. `formula`: whether the entry's formula covers this call.
+    `same_type`: whether both return floating-point numbers, or both whole numbers.
     `distribution`: random results are compared by mean and deviation, in standard errors.
     `without`: the framework that cannot make this call here, as what has a kernel for GPUs alone.
     `steps`: of an optimizer or a schedule. `shape`: of what an initializer fills.
@@ -122,6 +145,7 @@ class Proof:
     gradient_bound: str = "float64 gradient"
     gradients: bool = True
     formula: bool = True
+    same_type: bool = True
     distribution: bool = False
     without: str = ""
     steps: int = 5

@@ -86,7 +86,7 @@ def _compare_values(entry: Entry, proof: Proof, made: list[Made], exact: np.ndar
     assert [one.shape for one in ours] == [one.shape for one in theirs]
     for a, b in zip(ours, theirs, strict=True) if not entry.in_paddle else ():
         limit = bound("diagnosis reproduces it") if theirs_alone else bound(proof.bound)
-        assert a.dtype.kind == b.dtype.kind
+        assert (a.dtype.kind == b.dtype.kind) == proof.same_type
         assert relative_error(b, a) <= (limit if a.dtype.kind in "fc" else 0)
     if exact is not None:
         assert np.shape(exact) == ours[0].shape

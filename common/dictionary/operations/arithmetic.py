@@ -1,4 +1,4 @@
-"""Entries of arithmetic and comparisons, number by number."""
+"""Entries of arithmetic, elementary functions and the first comparisons, number by number."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 
 from ..entry import Contrast, Entry, argument, entry
 from ..formula import reversed_operands
-from ..proof import Proof, positive, proved, real
+from ..proof import Input, Proof, gaps, index, nonfinite, positive, probability, proved, real, unit
 
 TWO = (real(3, 4), real(3, 4))
 NUMBER = real()
+X, POSITIVE, UNIT, COUNTS = real(3, 4), positive(3, 4), unit(3, 4), index(5, 3, 4)
 OTHER = argument("other", paddle="y")
 ALPHA = argument("alpha", 1, paddle="")
 
@@ -48,6 +49,39 @@ def _of_largest(kind: str, both: str, of_axis: str, method: str, of_two: Callabl
                         Proof((real(3, 4),), {"axis": 1}, names=(method, method), outputs=((0,), None))))  # fmt: skip
 
 
+def _of_number(kind: str, formula: Callable, given: Input, *arguments, names: str = "", **more) -> Entry:
+    """A function of one number, which both frameworks call by its kind (and by `names`)."""
+    both = f"{kind} .{kind} {names}"
+    return entry(kind, both, both, arguments, formula=formula, **{"proof": proved(given)} | more)
+
+
+def _stepwise(kind: str, formula: Callable, *arguments, **more) -> Entry:
+    """A function that is constant between its jumps."""
+    return _of_number(kind, formula, X, *arguments, kink="sign", exact=True, **more)
+
+
+def _special(name: str) -> Callable:
+    def formula(x):
+        from scipy import special
+
+        return getattr(special, name)(x)
+
+    return formula
+
+
+def _logit(x, eps: float | None = None):
+    x = x if eps is None else np.clip(x, eps, 1 - eps)
+    return np.log(x / (1 - x))
+
+
+def _lerp(x, end, weight):
+    return x + weight * (end - x)
+
+
+def _addmm(x, y, z, beta: float = 1.0, alpha: float = 1.0):
+    return beta * x + alpha * (y @ z)
+
+
 ENTRIES: tuple[Entry, ...] = (
     _of_two("add", "add .add .__add__ .__radd__", np.add, ALPHA, torch=".__iadd__",
             differs=(Contrast("x += y", "changes x", "makes a new tensor"),)),
@@ -71,4 +105,62 @@ ENTRIES: tuple[Entry, ...] = (
     _compared("less", "less lt .less .lt .__lt__", np.less, "less_than .less_than"),
     _compared("greater", "greater gt .greater .gt .__gt__", np.greater, "greater_than .greater_than"),
     _compared("equal", "eq equal .eq .__eq__", np.equal, ".equal"),
+    _of_number("exp", np.exp, X),
+    _of_number("expm1", np.expm1, X),
+    _of_number("log", np.log, POSITIVE),
+    _of_number("log1p", np.log1p, POSITIVE),
+    _of_number("log2", np.log2, POSITIVE),
+    _of_number("log10", np.log10, POSITIVE),
+    _of_number("sqrt", np.sqrt, POSITIVE),
+    _of_number("rsqrt", lambda x: 1 / np.sqrt(x), POSITIVE),
+    _of_number("reciprocal", lambda x: 1 / x, POSITIVE),
+    _of_number("sin", np.sin, X),
+    _of_number("cos", np.cos, X),
+    _of_number("tan", np.tan, UNIT),
+    _of_number("asin", np.arcsin, UNIT),
+    _of_number("acos", np.arccos, UNIT),
+    _of_number("atan", np.arctan, X),
+    _of_number("sinh", np.sinh, X),
+    _of_number("cosh", np.cosh, X),
+    _of_number("asinh", np.arcsinh, X),
+    _of_number("atanh", np.arctanh, UNIT),
+    _of_number("erf", _special("erf"), X),
+    _of_number("erfinv", _special("erfinv"), UNIT),
+    _of_number("lgamma", _special("gammaln"), POSITIVE),
+    _of_number("digamma", _special("digamma"), POSITIVE, proof=Proof((POSITIVE,), gradient_bound="trigamma"),
+               differs=(Contrast("gradient in float64", "to 5e-10", "to rounding"),)),
+    _of_number("logit", _logit, X, argument("eps", None),
+               proof=(proved(probability(3, 4)), proved(probability(3, 4), eps=0.2))),
+    _of_number("deg2rad", np.deg2rad, X),
+    _of_number("rad2deg", np.rad2deg, X),
+    _stepwise("floor", np.floor),
+    _stepwise("ceil", np.ceil),
+    _stepwise("trunc", np.trunc),
+    _stepwise("round", lambda x, decimals=0: np.round(x, decimals), argument("decimals", 0),
+              proof=(proved(X), proved(X, decimals=1))),
+    _stepwise("sign", np.sign, names="sgn .sgn"),
+    _of_number("frac", lambda x: x - np.trunc(x), X, kink="sign"),
+    _of_number("nan_to_num", np.nan_to_num, X, argument("nan", 0.0), argument("posinf", None),
+               argument("neginf", None), exact=True,
+               proof=(proved(gaps(3, 4)), proved(nonfinite(3, 4), nan=0.5, posinf=2.0, neginf=-3.0))),
+    _of_two("remainder", "remainder .remainder .__mod__", np.remainder, paddle="mod floor_mod .mod .floor_mod",
+            ordered=True, proof=(proved(X, POSITIVE), proved(X, positive()))),
+    _of_two("floor_divide", "floor_divide .floor_divide .__floordiv__", np.floor_divide, ordered=True,
+            differs=(Contrast("gradient", "raises", "none, in silence"),),
+            proof=(Proof((X, POSITIVE), gradients=False), Proof((index(9, 3, 4),), {"other": 2}, gradients=False))),
+    _of_two("atan2", "atan2 .atan2", np.arctan2, torch="arctan2", ordered=True, proof=proved(*TWO)),
+    _of_two("hypot", "hypot .hypot", np.hypot, proof=proved(*TWO)),
+    _of_two("logaddexp", "logaddexp .logaddexp", np.logaddexp, proof=proved(*TWO)),
+    _of_two("fmax", "fmax .fmax", np.fmax, exact=True, kink="largest", proof=proved(gaps(3, 4), X)),
+    _of_two("fmin", "fmin .fmin", np.fmin, exact=True, kink="largest", proof=proved(gaps(3, 4), X)),
+    _of_two("copysign", "copysign .copysign", np.copysign, exact=True, ordered=True, proof=proved(*TWO)),
+    _of_two("heaviside", "heaviside .heaviside", np.heaviside, exact=True, ordered=True,
+            proof=Proof((index(2, 3, 4), COUNTS), gradients=False)),
+    entry("lerp", "lerp .lerp", "lerp .lerp", (argument("end", paddle="y"), argument("weight")), given="all",
+          formula=_lerp, ordered=True, proof=(proved(*TWO, weight=0.3), proved(*TWO, unit(3, 4, fixed=True))),
+          differs=(Contrast("gradient of the weight", "given", "none"),)),
+    entry("addmm", "addmm .addmm", "addmm .addmm",
+          (argument("beta", 1.0), argument("alpha", 1.0)), given="all", formula=_addmm, ordered=True,
+          proof=(proved(real(3, 4), real(3, 2), real(2, 4)),
+                 proved(real(3, 4), real(3, 2), real(2, 4), beta=0.5, alpha=2.0))),
 )  # fmt: skip

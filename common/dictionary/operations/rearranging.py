@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from ..entry import Contrast, Entry, argument, entry
 from ..formula import Call, Variants, reversed_operands
-from ..proof import Proof, boolean, index, proved_layer, real
+from ..proof import Proof, boolean, index, proved, proved_layer, real
 
 X = real(3, 4, 5)
 AXIS = argument("axis", torch="dim")
@@ -34,6 +35,80 @@ def _called(torch: str, paddle: str, *inputs, **arguments) -> Proof:
 
 def _moving(kind: str, torch: str, paddle: str, *proofs: Proof, arguments=(), **more) -> Entry:
     return entry(kind, torch, paddle, arguments, moves=True, exact=True, proof=proofs, **more)
+
+
+def _axes(axis) -> int | tuple[int, ...] | None:
+    return tuple(axis) if isinstance(axis, (list, tuple)) else axis
+
+
+def _triangle(kind: str, formula: Callable[[np.ndarray, int], np.ndarray]) -> Entry:
+    both = f"{kind} .{kind}"
+    return entry(kind, both, both, (argument("diagonal", 0),), exact=True,
+                 formula=lambda x, diagonal=0: formula(x, diagonal),
+                 positions={kind: "diagonal"}, proof=(proved(X), proved(X, diagonal=-1)))  # fmt: skip
+
+
+def _written(add: bool) -> Callable:
+    """Elements put, or added, at an index for each along an axis."""
+
+    def formula(x, index, src, axis: int):
+        made = x.copy()
+        places = list(np.indices(index.shape))
+        places[axis] = index
+        source = src[tuple(map(slice, index.shape))]
+        if add:
+            np.add.at(made, tuple(places), source)
+        else:
+            made[tuple(places)] = source
+        return made
+
+    return formula
+
+
+def _slices(x, index, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    made = x.copy()
+    return made, np.moveaxis(made, axis, 0)
+
+
+def _index_add(x, index, source, axis: int, alpha: float = 1.0):
+    made, slices = _slices(x, index, axis)
+    np.add.at(slices, index, alpha * np.moveaxis(source, axis, 0))
+    return made
+
+
+def _index_copy(x, index, source, axis: int = 0):
+    made, slices = _slices(x, index, axis)
+    slices[index] = np.moveaxis(source, axis, 0)
+    return made
+
+
+def _index_fill(x, index, axis: int, value: float):
+    made, slices = _slices(x, index, axis)
+    slices[index] = value
+    return made
+
+
+def _diag(x, diagonal: int = 0):
+    return np.diag(x, diagonal)
+
+
+def _diagonal(x, offset: int = 0, axis1: int = 0, axis2: int = 1):
+    return np.diagonal(x, offset, axis1, axis2)
+
+
+def _diag_embed(x, offset: int = 0):
+    side = x.shape[-1] + abs(offset)
+    made, places = np.zeros((*x.shape[:-1], side, side)), np.arange(x.shape[-1])
+    made[..., places + max(-offset, 0), places + max(offset, 0)] = x
+    return made
+
+
+def _where(condition, x, other):
+    return np.where(condition, x, other)
+
+
+def _meshgrid(*arrays, indexing: str = "ij"):
+    return np.meshgrid(*arrays, indexing=indexing)[0]
 
 
 ENTRIES: tuple[Entry, ...] = (
@@ -92,4 +167,72 @@ ENTRIES: tuple[Entry, ...] = (
           other_rules=_other_joins, positions={"cat": "axis"},
           proof=(Proof((real(3, 4), real(3, 2)), {"axis": 1}, listed=True),
                  Proof((real(3, 4), real(2, 4)), listed=True, names=("vstack", "vstack"), formula=False))),
+    entry("stack", "stack", "stack .stack", (argument("axis", 0, torch="dim"),), given="all", ordered=True, exact=True,
+          formula=lambda *arrays, axis=0: np.stack(arrays, axis), positions={"stack": "axis"},
+          proof=(Proof((real(3, 4), real(3, 4)), listed=True),
+                 Proof((real(3, 4), real(3, 4)), {"axis": -1}, listed=True))),
+    entry("flip", "flip .flip", "flip .flip", (argument("axis", torch="dims"),), exact=True,
+          formula=lambda x, axis: np.flip(x, _axes(axis)), proof=(proved(X, axis=[1]), proved(X, axis=[0, -1]))),
+    entry("roll", "roll .roll", "roll .roll", (argument("shifts"), argument("axis", None, torch="dims")), exact=True,
+          formula=lambda x, shifts, axis=None: np.roll(x, _axes(shifts), _axes(axis)),
+          proof=(proved(X, shifts=2), proved(X, shifts=[1, -2], axis=[0, 2]))),
+    entry("rot90", "rot90 .rot90", "rot90 .rot90",
+          (argument("k", 1), argument("axes", (0, 1), torch="dims", paddle_default=[0, 1])), exact=True,
+          formula=lambda x, k=1, axes=(0, 1): np.rot90(x, k, axes), proof=(proved(X), proved(X, k=3, axes=[1, 2]))),
+    entry("where", "where .where", "where .where", (argument("other", paddle="y", paddle_default=None),), given="all",
+          exact=True, ordered=True, formula=_where, proof=proved(boolean(3, 4), real(3, 4), real(3, 4)),
+          differs=(Contrast("whole numbers with floating-point ones", "gives floating-point ones", "raises"),)),
+    entry("masked_fill", "masked_fill .masked_fill", "masked_fill .masked_fill",
+          (argument("mask"), argument("value")), given="all", exact=True,
+          formula=lambda x, mask, value: np.where(mask, value, x),
+          proof=proved(real(3, 4), boolean(3, 4, name="mask"), value=-2.5)),
+    entry("nonzero", "nonzero .nonzero", "nonzero .nonzero", (argument("as_tuple", False),), exact=True,
+          formula=lambda x, as_tuple=False: np.nonzero(x)[0] if as_tuple else np.argwhere(x),
+          proof=(Proof((boolean(3, 4),), gradients=False),
+                 Proof((boolean(3, 4),), {"as_tuple": True}, gradients=False)),
+          recorded="argwhere"),
+    entry("take", "take .take", "take .take", (argument("index"),), given="all", exact=True,
+          formula=lambda x, index: x.ravel()[index], proof=proved(real(3, 4), index(12, 2, 3, name="index"))),
+    entry("scatter", "scatter .scatter", "put_along_axis .put_along_axis",
+          (argument("index", paddle="indices"), argument("src", paddle="values"), AXIS), given="all",
+          exact=True, ordered=True, formula=_written(add=False),
+          proof=proved(real(3, 4), index(4, 3, 1, name="index"), real(3, 1, name="src"), axis=1),
+          differs=(Contrast("paddle.scatter", "index_copy along the first axis", "whole rows"),)),
+    entry("scatter_add", "scatter_add .scatter_add", "scatter_add .scatter_add",
+          (argument("index"), argument("src"), argument("axis", torch="dim", paddle="dim")), given="all",
+          ordered=True, formula=_written(add=True),
+          proof=(proved(real(3, 4), index(4, 3, 6, name="index"), real(3, 6, name="src"), axis=1),
+                 proved(real(3, 4), index(3, 5, 4, name="index"), real(5, 4, name="src"), axis=0))),
+    entry("index_copy", "index_copy .index_copy", "scatter .scatter",
+          (argument("axis", torch="dim", paddle=""), argument("index"), argument("source", paddle="updates")),
+          given="all", exact=True, ordered=True, formula=_index_copy,
+          proof=Proof((real(3, 4), index(3, 1, name="index"), real(1, 4, name="source")), torch={"dim": 0}),
+          differs=(Contrast("overwrite=False", "index_add keeps what was there", "empties the rows, then adds"),)),
+    entry("index_add", "index_add .index_add", "index_add .index_add",
+          (AXIS, argument("index"), argument("source", paddle="value"), argument("alpha", 1)), given="all",
+          ordered=True, formula=_index_add,
+          proof=(proved(X, index(4, 6, name="index"), real(3, 6, 5, name="source"), axis=1),
+                 proved(X, index(3, 2, name="index"), real(2, 4, 5, name="source"), axis=0))),
+    entry("index_fill", "index_fill .index_fill", "index_fill .index_fill",
+          (AXIS, argument("index"), argument("value")), given="all", exact=True, formula=_index_fill,
+          proof=proved(X, index(4, 2, name="index"), axis=1, value=-2.5)),
+    _triangle("tril", np.tril),
+    _triangle("triu", np.triu),
+    entry("diag", "diag .diag", "diag .diag", (argument("diagonal", 0, paddle="offset"),), formula=_diag, exact=True,
+          positions={"diag": "diagonal"}, proof=(proved(real(4)), proved(real(4, 5), diagonal=1)),
+          differs=(Contrast("padding_value", "zeros only", "offered"),)),
+    entry("diagonal", "diagonal .diagonal", "diagonal .diagonal",
+          (argument("offset", 0), argument("axis1", 0, torch="dim1"), argument("axis2", 1, torch="dim2")),
+          formula=_diagonal, exact=True, proof=(proved(X), proved(X, offset=1, axis1=1, axis2=2))),
+    entry("diag_embed", "diag_embed .diag_embed", "diag_embed .diag_embed", (argument("offset", 0),), exact=True,
+          formula=_diag_embed, differs=(Contrast("gradient", "given", "none, in silence"),),
+          proof=(Proof((real(3, 4),), gradients=False), Proof((real(3, 4),), {"offset": -1}, gradients=False))),
+    entry("diagflat", "diagflat .diagflat", "diagflat .diagflat", (argument("offset", 0),), exact=True,
+          formula=lambda x, offset=0: np.diagflat(x, offset), proof=(proved(real(2, 3)), proved(real(4), offset=1))),
+    entry("meshgrid", "meshgrid", "meshgrid", (argument("indexing", None),), given="all", exact=True, ordered=True,
+          formula=_meshgrid,
+          proof=(Proof((real(3), real(4)), {"indexing": "xy"}, gradients=False),
+                 Proof((real(3), real(4)), {"indexing": "ij"}, listed=True, formula=False)),
+          differs=(Contrast("returns", "a tuple", "a list"),
+                   Contrast("gradient through one grid, or to one input alone", "given", "ends the process"))),
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Entries of losses, by what they are for, and of distances."""
