@@ -14,11 +14,12 @@ from typing import Any
 from ..atomic import write_text
 from ..errors import BadInput
 from . import index
-from .entry import REQUIRED, Argument, Entry
+from .entry import REQUIRED, Argument, Contrast, Entry
 from .facts import FLAGS, facts, with_default
 from .search import FAMILIES, FRAMEWORKS
 from .training.distributions import DISTRIBUTIONS
 
+FORMULA_TITLES = ("formula", "rate, from the base rate", "mean, deviation, largest distance from the mean")
 COMMAND = "python -m dualport.common.dictionary.page"
 KINKS = {"sign": "its gradient jumps where a value changes sign",
          "largest": "its gradient jumps where another element becomes the largest"}  # fmt: skip
@@ -50,7 +51,7 @@ def sections(entry: Entry) -> Iterator[Section]:
         (_formula_title(known), (), ((known["formula"],),) if known["formula"] else ()),
         ("good to know", (), _behaviour(entry)),
         ("proved in float64", ("torch and paddle, called", "given", "agree within"), _proof_rows(known)),
-        ("read or measured", (), ((entry.source,),)),
+        ("read or measured", (), _sources(entry)),
     ):
         shown = tuple(rows)
         if shown:
@@ -65,8 +66,8 @@ def _without_empty_columns(section: Section) -> Section:
 
 def _formula_title(known: dict[str, Any]) -> str:
     if known["family"] == "initializers" and str(known["formula"]).startswith("("):
-        return "mean, deviation, largest distance from the mean"
-    return "rate, from the base rate" if known["family"] == "schedules" else "formula"
+        return FORMULA_TITLES[2]
+    return FORMULA_TITLES[known["family"] == "schedules"]
 
 
 def _name_rows(entry: Entry) -> Iterator[tuple[str, str, str]]:
@@ -155,6 +156,12 @@ def _proof_rows(known: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield called, ", ".join(given), within + modes
 
 
+def _sources(entry: Entry) -> Iterator[tuple[str]]:
+    yield (entry.source,)
+    usual = Contrast("", "", "").measured_on
+    yield from ((f"{one.what}: {one.measured_on}",) for one in entry.differs if one.measured_on != usual)
+
+
 def _power(limit: float) -> str:
     return f"{limit:g}".replace("e-0", "e-")
 
@@ -182,6 +189,8 @@ INTRODUCTION = (
 
 def _as_markdown(section: Section) -> Iterator[str]:
     rows = [[_escaped(cell) for cell in row] for row in section.rows]
+    if section.title in FORMULA_TITLES and "`" not in section.rows[0][0]:
+        rows = [[f"`{section.rows[0][0]}`"]]
     if not section.columns:
         yield f"**{section.title}**: {'; '.join(row[0] for row in rows)}"
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,11 @@ def test_arguments_are_shown_in_the_order_of_each_signature(entry: Entry, framew
         taken = list(signature(resolved(framework, path)))
         places = [taken.index(one) for one in shown if one in taken]
         assert places == sorted(places), [one for one in taken if one in shown]
+
+
+@pytest.mark.parametrize("entry", [pytest.param(one, id=one.kind) for one in index.ENTRIES])
+def test_an_entry_is_data_that_json_can_hold(entry: Entry) -> None:
+    assert json.loads(json.dumps(facts(entry), allow_nan=False))["kind"] == entry.kind
 
 
 def test_the_page_is_current(tmp_path: Path, capsys) -> None:

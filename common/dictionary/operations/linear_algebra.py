@@ -1,4 +1,4 @@
-"""Entries of linear algebra: products of vectors and matrices, distances, decompositions."""
+"""Entries of linear algebra: products of vectors and matrices, systems of equations, decompositions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from ..entry import Contrast, Entry, argument, entry
-from ..proof import Input, Proof, proved, real
+from ..proof import Input, Proof, positive, proved, real
 
-SQUARE, ROWS = real(3, 3), real(4, 3)
+SQUARE, ROWS, LARGE_DIAGONAL = real(3, 3), real(4, 3), positive(3, 3)
 
 
 def _product(kind: str, formula: Callable, *inputs: Input, torch: str = "", paddle: str = "", **more) -> Entry:
@@ -29,23 +29,16 @@ def _cross(x, y, axis: int = -1):
     return np.cross(x, y, axis=axis)
 
 
-def _cdist(x, y, p: float = 2.0):
-    return np.linalg.norm(x[..., :, None, :] - y[..., None, :, :], p, -1)
+def _matrix_exp(x):
+    """1 + x + x x / 2 + x x x / 6 + …"""
+    from scipy.linalg import expm
+
+    return expm(x)
 
 
-def _cosine_similarity(x, y, axis: int = 1, eps: float = 1e-8):
-    sizes = (np.maximum(np.linalg.norm(one, axis=axis), eps) for one in (x, y))
-    return np.sum(x * y, axis) / np.prod(list(sizes), 0)
-
-
-def _pairwise_distance(x, y, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
-    return np.linalg.norm(x - y + eps, p, -1, keepdims=keepdim)
-
-
-def _triangle(x, upper: bool = False):
-    """The triangular L with L Lᵀ = x"""
-    lower = np.linalg.cholesky(x)
-    return np.swapaxes(lower, -1, -2) if upper else lower
+def _solve_triangular(x, y, upper: bool = True):
+    """The z with (the triangle of x) z = y; the rest of x is not read"""
+    return np.linalg.solve(np.triu(x) if upper else np.tril(x), y)
 
 
 ENTRIES: tuple[Entry, ...] = (
@@ -67,17 +60,17 @@ ENTRIES: tuple[Entry, ...] = (
     _product("baddbmm", lambda x, y, z, beta=1.0, alpha=1.0: beta * x + alpha * y @ z,
              arguments=(argument("beta", 1.0), argument("alpha", 1.0)),
              proof=proved(real(2, 3, 5), real(2, 3, 4), real(2, 4, 5), beta=0.5, alpha=2.0)),
-    _product("cdist", _cdist, torch="cdist", paddle="cdist", arguments=(argument("p", 2.0),),
-             proof=(proved(ROWS, real(2, 3)), proved(ROWS, real(2, 3), p=1.0))),
-    _product("cosine_similarity", _cosine_similarity, torch="nn.CosineSimilarity F.cosine_similarity cosine_similarity",
-             paddle="nn.CosineSimilarity F.cosine_similarity",
-             arguments=(argument("axis", 1, torch="dim"), argument("eps", 1e-8)),
-             proof=(Proof((ROWS, ROWS), {"axis": 0}, layer=True), proved(ROWS, ROWS, axis=1))),
-    _product("pairwise_distance", _pairwise_distance, torch="nn.PairwiseDistance F.pairwise_distance",
-             paddle="nn.PairwiseDistance F.pairwise_distance",
-             arguments=(argument("p", 2.0), argument("eps", 1e-6, paddle="epsilon"), argument("keepdim", False)),
-             proof=(Proof((ROWS, ROWS), {"p": 2.0}, layer=True), proved(ROWS, ROWS, p=1.0, keepdim=True))),
     _product("solve", np.linalg.solve, SQUARE, real(3, 2), torch="linalg.solve", paddle="linalg.solve"),
+    _product("solve_triangular", _solve_triangular, torch="linalg.solve_triangular", paddle="linalg.triangular_solve",
+             arguments=(argument("upper", paddle_default=True),),
+             proof=(proved(LARGE_DIAGONAL, real(3, 2), upper=True), proved(LARGE_DIAGONAL, real(3, 2), upper=False))),
+    _product("multi_dot", lambda x, y, z: x @ y @ z, torch="linalg.multi_dot", paddle="linalg.multi_dot",
+             proof=Proof((real(3, 4), real(4, 2), real(2, 5)), listed=True)),
+    entry("covariance", "cov .cov", "linalg.cov .cov", formula=np.cov, proof=proved(real(3, 9)),
+          differs=(Contrast("divisor", "n − correction", "n − 1, or n with ddof=False"),)),
+    entry("corrcoef", "corrcoef .corrcoef", "linalg.corrcoef .corrcoef", formula=np.corrcoef, proof=proved(real(3, 9))),
+    _of_matrix("matrix_exp", _matrix_exp),
+    _of_matrix("cond", np.linalg.cond, proof=Proof((real(3, 3),), gradients=False)),
     _of_matrix("det", np.linalg.det),
     _of_matrix("inverse", np.linalg.inv, names="linalg.inv inverse .inverse"),
     _of_matrix("matrix_power", np.linalg.matrix_power, arguments=(argument("n"),),

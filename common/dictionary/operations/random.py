@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..entry import Contrast, Entry, argument, entry, setting
-from ..proof import Proof, probability, proved_layer, real
+from ..proof import Proof, positive, probability, proved_layer, real
 
 P = setting("p", 0.5, kept="p")
 SHAPE = argument("shape", torch="size")
@@ -34,4 +34,16 @@ ENTRIES: tuple[Entry, ...] = (
     entry("random_uniform", "rand rand_like", "rand rand_like", (SHAPE,), draws="uniform", exact=True, proof=DRAWN),
     entry("bernoulli", "bernoulli .bernoulli", "bernoulli", (), draws="chance",
           proof=Proof((probability(200, 100),), distribution=True, gradients=False)),
+)  # fmt: skip
+ENTRIES += (
+    entry("randint", "randint", "randint",
+          (argument("low", 0), argument("high", paddle_default=None),
+           argument("shape", torch="size", paddle_default=[1])), draws="whole numbers", exact=True,
+          proof=Proof(arguments={"low": 2, "high": 9, "shape": [200, 100]}, distribution=True, gradients=False)),
+    entry("poisson", "poisson", "poisson", draws="counts",
+          proof=Proof((positive(200, 100),), distribution=True, gradients=False)),
+    entry("multinomial", "multinomial .multinomial", "multinomial .multinomial",
+          (argument("num_samples", paddle_default=1), argument("replacement", False)), draws="places", exact=True,
+          proof=Proof((probability(200, 6),), {"num_samples": 100, "replacement": True}, distribution=True,
+                      gradients=False)),
 )  # fmt: skip
