@@ -25,6 +25,7 @@ class Bounds:
         below_rounding: the true value is so small that the rounding of float64 decides; nothing is told of its float32.
         cancels: the true value is zero but for what cancels: an error in float32 is told only if it is too large.
         few: too few elements to judge float32 by one draw: shown, not judged.
+        whole: whole numbers, of which the share that is not equal is told: no precision is lost in them.
     """
 
     bound64: float | None
@@ -33,6 +34,7 @@ class Bounds:
     below_rounding: bool = False
     cancels: bool = False
     few: bool = False
+    whole: bool = False
 
 
 class Judge(Protocol):

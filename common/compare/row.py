@@ -13,10 +13,10 @@ from .tolerances import TOLERANCES
 class Row:
     """What was found of one array, or of one number.
 
-    Errors are ‖a − b‖ / max(‖b‖, scale). `error64` is the largest between any two of the sides and the witness;
-    `error32` is that of each side's float32 against its own float64, `ulp` the same in units of the last place, and
-    `worst` its worst element; on the rung of a lower precision they are of that one, not of float32. A bound of None:
-    shown, not judged.
+    Errors are ‖a − b‖ / max(‖b‖, scale); of whole numbers, the share that is not equal. `error64` is the largest
+    between any two of the sides and the witness; `error32` is that of each side's float32 against its own float64,
+    `ulp` the same in units of the last place, and `worst` its worst element; on the rung of a lower precision they are
+    of that one, not of float32. A bound of None: shown, not judged.
 
     Attributes:
         quantity: the key of the table of tolerances that `bound64` comes from, which says why it is that.

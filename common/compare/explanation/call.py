@@ -14,7 +14,7 @@ import numpy as np
 
 from ...distance import relative_error
 from .array_changes import array_changes, rearranged_inputs
-from .evidence import Call, Evidence, Explanation, Trial, fewest, first_that_removes, removes, reproduces
+from .evidence import Call, Evidence, Explanation, Trial, exchanged, first_that_removes, removes, reproduces
 from .other_rules import other_rules
 
 __all__ = ["Evidence", "Explanation", "explain"]
@@ -59,7 +59,8 @@ def _recorded(evidence: Evidence, calls: list[Call], understood: list[int]) -> I
         for one in understood:
             trials = list(_exchanged(evidence, calls, one))
             yield from trials
-            if any(_enough(trial, evidence) for trial in trials):
+            before = relative_error(*evidence.outputs)
+            if any(removes(relative_error(trial.made, trial.wanted), before) for trial in trials):
                 return
     elif len(understood) == 2:  # each side computes what it is called after
         a, b = evidence.names
@@ -75,7 +76,7 @@ def _listed(settings: dict) -> str:
 
 
 def _exchanged(evidence: Evidence, calls: list[Call], one: int) -> Iterator[Trial]:
-    """Each thing that differs on its own; if none suffices, the fewest that do, found by leaving out one at a time."""
+    """One side's call with what differs of the other's."""
     other, wanted = 1 - one, evidence.outputs[1 - one]
     things = _differing(calls[one], calls[other])
 
@@ -85,17 +86,7 @@ def _exchanged(evidence: Evidence, calls: list[Call], one: int) -> Iterator[Tria
         made = _taken(calls[one], calls[other], chosen).output()
         return Trial(said, f"with {evidence.names[other]}'s {value}", made, wanted)
 
-    def enough(chosen: list[tuple[str, str]]) -> bool:
-        return _enough(trial(chosen), evidence)
-
-    single = [trial([thing]) for thing in things]
-    yield from single
-    if len(single) > 1 and not any(_enough(found, evidence) for found in single):
-        yield trial(fewest(things, enough))
-
-
-def _enough(trial: Trial, evidence: Evidence) -> bool:
-    return removes(relative_error(trial.made, trial.wanted), relative_error(*evidence.outputs))
+    yield from exchanged(things, trial, evidence.outputs)
 
 
 def _differing(a: Call, b: Call) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -124,14 +124,24 @@ def first_that_removes(families: Iterable[Iterable[Trial]], outputs, noun: str =
     return sorted(reduced, key=lambda one: one.after)[:MOST]
 
 
-def fewest(things: Sequence, enough: Callable[[list], bool]) -> list:
-    """Of things that suffice together, those that are left when one after another is left out where it can be."""
-    chosen = list(things)
-    for thing in things:
-        fewer = [kept for kept in chosen if kept != thing]
-        if fewer and enough(fewer):
-            chosen = fewer
-    return chosen
+def exchanged(things: Sequence, trial: Callable[[list], Trial], outputs) -> Iterator[Trial]:
+    """One side with each thing of the other's on its own; if none suffices, with the fewest that do together, found by
+    leaving out one after another."""
+    before = relative_error(*outputs)
+
+    def enough(chosen: list) -> bool:
+        tried = trial(chosen)
+        return removes(relative_error(tried.made, tried.wanted), before)
+
+    single = [[thing] for thing in things]
+    yield from map(trial, single)
+    if len(single) > 1 and not any(map(enough, single)):
+        chosen = list(things)
+        for thing in things:
+            fewer = [kept for kept in chosen if kept != thing]
+            if fewer and enough(fewer):
+                chosen = fewer
+        yield trial(chosen)
 
 
 def _tested(trial: Trial, outputs: tuple[np.ndarray, np.ndarray], noun: str) -> Explanation:

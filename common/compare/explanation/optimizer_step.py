@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...distance import relative_error
-from .evidence import Explanation, Trial, fewest, first_that_removes, removes, reproduces
+from .evidence import Explanation, Trial, exchanged, first_that_removes, reproduces
 
 Names = tuple[str, str]
 ALIASES = {"learning_rate": "lr", "epsilon": "eps", "rho": "alpha", "centred": "centered", "coeff": "weight_decay"}
@@ -140,13 +140,7 @@ def _settings_taken(names: Names, steps: list[Step], updates: tuple, one: int) -
         made = replace(steps[one], settings=kept).update()
         return Trial(" and ".join(said), f"with {names[1 - one]}'s {value}", made, updates[1 - one])
 
-    def enough(chosen: list[str]) -> bool:
-        return removes(relative_error(trial(chosen).made, updates[1 - one]), relative_error(*updates))
-
-    single = [trial([name]) for name in differing]
-    yield from single
-    if len(single) > 1 and not any(map(enough, ([name] for name in differing))):
-        yield trial(fewest(differing, enough))
+    yield from exchanged(differing, trial, updates)
 
 
 def _rules_taken(names: Names, steps: list[Step], updates: tuple, one: int) -> Iterator[Trial]:

@@ -100,27 +100,27 @@ class Sides:
         """
         row = Row(about, bound64=bound(quantity), quantity=quantity, place=place or Place())
         witness = self.judge.witness(about)
-        reference = WITNESS if witness else list(given)[self.reference]
         everyone = {**witness, **given}
         shapes = {who: tuple(array.shape) for who, array in everyone.items() if array is not None}
         if len(shapes) < len(everyone) or len(set(shapes.values())) > 1:
             missing = tuple(who for who in everyone if who not in shapes)
             row.error64, row.cause = math.inf, Missing(missing) if missing else OtherShapes(shapes)
             return row
+        reference = WITNESS if witness else list(given)[self.reference]
         others = [who for who in everyone if who != reference]
-        apart_by = {who: apart(everyone[who], everyone[reference]) for who in others}
+        found = {who: apart(everyone[who], everyone[reference]) for who in others}
         between = [apart(everyone[others[1]], everyone[others[0]])] if len(others) == 2 else []
-        whole = all(array.dtype.kind != "f" for array in everyone.values())
-        if whole:
-            limits, errors = Bounds(0.0), {who: one.unequal for who, one in apart_by.items()}
+        if all(array.dtype.kind != "f" for array in everyone.values()):
+            limits, errors = Bounds(0.0, whole=True), [one.unequal for one in (*found.values(), *between)]
         else:
-            limits = self._limits(row, next(iter(apart_by.values()))) if bounds is None else bounds
-            errors = {who: one.relative(limits.scale) for who, one in apart_by.items()}
-        row.error64 = _largest([*errors.values(), *(one.relative(limits.scale) for one in between)])
+            limits = self._limits(row, next(iter(found.values()))) if bounds is None else bounds
+            errors = [one.relative(limits.scale) for one in (*found.values(), *between)]
+        row.error64 = float(np.max(errors)) if errors else 0.0  # not a number, if one is not
         row.bound64, row.below_rounding = limits.bound64, limits.below_rounding
         if witness and not row.same:
-            row.cause = DiffersFromWitness(tuple(who for who, error in errors.items() if not error <= row.bound64))
-        if not whole and place is not None and self.lower is not None and not limits.below_rounding:
+            wrong = (who for who, error in zip(found, errors, strict=False) if not error <= limits.bound64)
+            row.cause = DiffersFromWitness(tuple(wrong))
+        if place is not None and self.lower is not None and not (limits.below_rounding or limits.whole):
             self._precision(row, limits)
         return row
 
@@ -164,11 +164,6 @@ def held(evidence: Evidence, judge: Judge, exact: str = "", lower: str = "", dty
 def names_of(*traces: Mapping[str, np.ndarray] | list[str]) -> list[str]:
     """Every name of several traces, in the order of the first that has it."""
     return list(dict.fromkeys(name for trace in traces for name in trace))
-
-
-def _largest(errors: list[float]) -> float:
-    """The largest; NaN if one is."""
-    return float(np.max(errors)) if errors else 0.0
 
 
 def _worst(array: np.ndarray, exact: np.ndarray) -> str:
