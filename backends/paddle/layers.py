@@ -1,7 +1,8 @@
-"""Each kind of layer in PaddlePaddle."""
+"""Each kind of layer in Paddle."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import paddle
@@ -9,6 +10,7 @@ from paddle import Tensor, nn
 from paddle.nn import functional
 
 from ...common.spec import Activation, BatchNorm, Conv2D, ConvTranspose2D, Layer, Linear
+from .tensors import without_gradients
 
 
 def make_layer(layer: Layer) -> Callable[[Tensor], Tensor]:
@@ -54,10 +56,10 @@ class RuledBatchNorm(nn.BatchNorm2D):
         # With momentum 0 (Paddle weighs the old value) the buffers get this batch's statistics, the variance biased.
         mean, variance = paddle.zeros_like(self._mean), paddle.ones_like(self._variance)
         out = functional.batch_norm(x, mean, variance, self.weight, self.bias, True, 0.0, self.layer.held_eps)
-        count = x.size // x.shape[1]
+        count = math.prod(x.shape) // x.shape[1]
         if self.layer.variance == "unbiased":
             variance = variance * (count / (count - 1))
-        with paddle.no_grad():
+        with without_gradients():
             momentum = self.layer.momentum
             paddle.assign(self._mean * (1 - momentum) + mean * momentum, self._mean)
             paddle.assign(self._variance * (1 - momentum) + variance * momentum, self._variance)

@@ -13,6 +13,6 @@ class Session(session.Session):
 
     def _prepare_layers(self) -> None:
         if self.dtype not in ("float32", "float64"):
-            for layer in self.model.sublayers():  # takes its own in float32 whatever its input is
+            for layer in self.model.sublayers():  # Paddle's kernel takes weights in float32 whatever its input is
                 if isinstance(layer, RuledBatchNorm):
                     layer.to(dtype="float32")

@@ -1,4 +1,7 @@
-"""Tensors of Paddle; see `contract.Tensors`."""
+"""Tensors of Paddle; see `contract.Tensors`.
+
+`quiet`, since the functions that `calls.intercept` exchanges would tell of what the watching itself does.
+"""
 
 from __future__ import annotations
 

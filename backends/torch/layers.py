@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...common.spec import Activation, BatchNorm, Conv2D, ConvTranspose2D, Layer, Linear
+from .tensors import without_gradients
 
 
 def make_layer(layer: Layer) -> Callable[[Tensor], Tensor]:
@@ -24,7 +26,7 @@ def make_layer(layer: Layer) -> Callable[[Tensor], Tensor]:
             return RuledBatchNorm(layer)
         case Activation():
             return activation(layer)
-    raise TypeError(f"no PyTorch module for {layer}")
+    raise TypeError(f"no PyTorch layer for {layer}")
 
 
 def activation(layer: Activation) -> Callable[[Tensor], Tensor]:
@@ -34,7 +36,7 @@ def activation(layer: Activation) -> Callable[[Tensor], Tensor]:
         case "relu":
             return functional.relu
         case "sigmoid":
-            return torch.sigmoid
+            return functional.sigmoid
     return torch.tanh
 
 
@@ -56,10 +58,10 @@ class RuledBatchNorm(nn.BatchNorm2d):
         # With momentum 1 the framework leaves this batch's own statistics in the buffers, the variance unbiased.
         mean, variance = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
         out = functional.batch_norm(x, mean, variance, self.weight, self.bias, True, 1.0, self.layer.held_eps)
-        count = x.numel() // x.shape[1]
+        count = math.prod(x.shape) // x.shape[1]
         if self.layer.variance == "biased":
             variance = variance * ((count - 1) / count)
-        with torch.no_grad():
+        with without_gradients():
             momentum = self.layer.momentum
             self.running_mean.copy_(self.running_mean * (1 - momentum) + mean * momentum)
             self.running_var.copy_(self.running_var * (1 - momentum) + variance * momentum)
