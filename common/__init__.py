@@ -1,1 +1,1 @@
-"""Everything that knows no framework: the spec, data, weight files, plotting, runs. Importing it imports neither."""
+"""Everything that knows no framework: the spec, data, weight files, drawing, runs. Importing it imports neither."""

@@ -47,20 +47,20 @@ def run(arguments: argparse.Namespace) -> None:
     own = RunFolder(arguments.run).read_config()["data"]
     out = Path(arguments.out or Path(arguments.run) / "evaluation.json")
     make_folder(out.parent)  # told before minutes of work, not after
-    canvas = open_run(arguments.run, arguments.backend, arguments.device)
+    opened = open_run(arguments.run, arguments.backend, arguments.device)
     transposed = own.get("transposed", False) if arguments.data is None else arguments.transposed
-    data = held_out_set(canvas.recipe, canvas.data, own["source"], arguments.data, transposed, arguments.images)
-    seed = canvas.seed if arguments.seed is None else arguments.seed
+    data = held_out_set(opened.recipe, opened.data, own["source"], arguments.data, transposed, arguments.images)
+    seed = opened.seed if arguments.seed is None else arguments.seed
     with StageProgress() as progress:
-        outcome = evaluate(canvas.recipe, canvas.session, data, seed, arguments.samples, progress.show)
-    epoch = canvas.history[-1]["epoch"] if canvas.history else None
-    head = {"backend": canvas.backend, "device": canvas.session.device, "epoch": epoch}
+        outcome = evaluate(opened.recipe, opened.session, data, seed, arguments.samples, progress.show)
+    epoch = opened.history[-1]["epoch"] if opened.history else None
+    head = {"backend": opened.backend, "device": opened.session.device, "epoch": epoch}
     text = json.dumps(head | outcome.to_json() | {"versions": versions()}, indent=1, ensure_ascii=False)
     write_text(out, text + "\n")
     if arguments.json:
         print(text)
         return
-    print(f"{canvas.recipe.name} in {canvas.backend}" + ("" if epoch is None else f", epoch {epoch}"))
+    print(f"{opened.recipe.name} in {opened.backend}" + ("" if epoch is None else f", epoch {epoch}"))
     print("\n".join(outcome.lines()))
     print(f"kept in {out}")
 

@@ -25,9 +25,9 @@ def run(arguments: argparse.Namespace) -> None:
     from rich.progress import track
 
     check_device(arguments.device)
-    canvas = open_run(arguments.run, arguments.backend, arguments.device)
+    opened = open_run(arguments.run, arguments.backend, arguments.device)
     paths = [
-        path for figure in track(canvas.recipe.figures, "drawing", transient=True) for path in draw(canvas, figure)
+        path for figure in track(opened.recipe.figures, "drawing", transient=True) for path in draw(opened, figure)
     ]
     for path in paths:
         print(path)

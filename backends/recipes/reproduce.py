@@ -24,8 +24,8 @@ EXCHANGED = 64  # images whose outputs are compared
 def train_and_draw(job: Job, tell: Tell) -> list[str]:
     """Train, or finish, one run and draw every figure of the recipe; returns the figures' paths."""
     execute(job, tell)
-    canvas = open_run(job.out, job.backend, job.device)
-    return [str(path) for figure in canvas.recipe.figures for path in draw(canvas, figure)]
+    opened = open_run(job.out, job.backend, job.device)
+    return [str(path) for figure in opened.recipe.figures for path in draw(opened, figure)]
 
 
 def take_first_steps(job: Job, folder: str, tell: Tell) -> tuple[dict[str, np.ndarray], list[tuple[Row, Row]]]:

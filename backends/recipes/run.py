@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ...common import data
 from ...common.atomic import make_folder, remove_litter
-from ...common.drawing import write_up
+from ...common.drawing.figure_source import FigureSource
+from ...common.drawing.progress_figures import draw_progress, join_progress, progress_figure
 from ...common.errors import BadInput, EnvironmentFailed
 from ...common.runs import checkpoint as checkpoints
 from ...common.runs.config import agrees, run_config
@@ -117,16 +118,16 @@ def execute(job: Job, on_event: Callable[[dict], None] = lambda event: None) -> 
         folder.make()
         folder.write_config(config)
         feed(session, dataset)
-        canvas = write_up.Canvas(recipe, session, dataset, job.seed, [], folder.figures, job.backend)
-        if write_up.progress_figure(recipe):
+        source = FigureSource(recipe, session, dataset, job.seed, [], folder.figures, job.backend)
+        if progress_figure(recipe):
             remove_litter(make_folder(folder.progress))
         on_event({"backend": job.backend, "recipe": recipe.name, "epochs": recipe.training.epochs})
         with _memory_told(job, session.device):
             train(
                 recipe, session, len(dataset), job.seed, folder, start, on_event,
-                after_epoch=lambda epoch: _keep_progress(folder, canvas, epoch),
+                after_epoch=lambda epoch: _keep_progress(folder, source, epoch),
             )  # fmt: skip
-        write_up.join_progress(folder.figures)
+        join_progress(folder.figures)
         write_weights(recipe, session.weights(), folder.weights)
     return folder
 
@@ -152,10 +153,10 @@ def _check_resume(job: Job, folder: RunFolder) -> None:
         raise BadInput(f"{job.out}: holds no run to go on with; leave out --resume to begin one")
 
 
-def _keep_progress(folder: RunFolder, canvas: write_up.Canvas, epoch: int) -> None:
+def _keep_progress(folder: RunFolder, source: FigureSource, epoch: int) -> None:
     """Draw the epoch's sample grid. Weights beyond use show here first: their pictures hold no finite numbers."""
     try:
-        write_up.draw_progress(canvas, epoch)
+        draw_progress(source, epoch)
     except BadInput as error:
         raise diverged(folder, f"after epoch {epoch}, {error}") from error
 
@@ -185,7 +186,7 @@ def out_folder(folder: RunFolder):
             raise
 
 
-def open_run(path: str, backend: str | None = None, device: str = "auto") -> write_up.Canvas:
+def open_run(path: str, backend: str | None = None, device: str = "auto") -> FigureSource:
     """A trained run with its weights in a session, ready to be drawn.
 
     Args:
@@ -210,7 +211,7 @@ def open_run(path: str, backend: str | None = None, device: str = "auto") -> wri
     if dataset.sha256 != config["data"]["sha256"]:
         raise BadInput(f"{config['data']['source']}: is not the data that {path} was trained on; its hash differs")
     make_folder(folder.figures)
-    return write_up.Canvas(recipe, session, dataset, config["seed"], folder.read_metrics(), folder.figures, chosen)
+    return FigureSource(recipe, session, dataset, config["seed"], folder.read_metrics(), folder.figures, chosen)
 
 
 def with_schedule(recipe: Recipe, epochs: int | None, batch_size: int | None) -> Recipe:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..tolerances import TOLERANCES
 from . import wording
 from .facts import About, Cause, Place
-from .tolerances import TOLERANCES
 
 
 @dataclass

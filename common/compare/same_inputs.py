@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from ..distance import relative_error
+from ..tolerances import bound
 from ..traces.reading import Run
 from ..traces.writing import safe
 from .facts import Comes
 from .matching.calls import CallPair
 from .models import Comparison
-from .tolerances import bound
 
 MOST_KEPT = 16  # outputs that are kept to be explained
 MOST_BYTES = 2**28  # of one of them

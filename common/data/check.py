@@ -11,7 +11,7 @@ from ..errors import BadInput, listed
 from .dataset import Dataset
 from .formats.hdf5 import checked_variable, open_mat, variables
 from .formats.hdf5_blocks import blocks
-from .formats.image_folder import Progress, list_folder
+from .formats.image_folder import list_folder
 from .formats.mat import IMAGE, LABEL
 from .formats.signature import signature
 from .load import NAMED, as_path, find_mat, is_image_folder, load
@@ -63,18 +63,18 @@ def check(
     part: str = "train",
     transposed: bool = False,
     label_meaning: str | None = None,
-    *,
-    image_shape: tuple[int, int, int] | None = None,
-    crop: int | None = None,
-    progress: Progress | None = None,
+    **options,
 ) -> tuple[Report, Dataset]:
     """Read `source` as `load` does and describe it; gives the data too, so that it need not be read twice.
+
+    Args:
+        options: the others of `load`.
 
     Raises:
         BadInput: it cannot be used as training data; the message says why.
         EnvironmentFailed: as `load`.
     """
-    data = load(source, part, transposed, label_meaning, image_shape=image_shape, crop=crop, progress=progress)
+    data = load(source, part, transposed, label_meaning, **options)
     stored, problems = _variables(source, part, data)
     counts = None
     if data.labels is not None:

@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from ..compare.tolerances import bound
+from ..tolerances import bound
 from . import index
 from .entry import REQUIRED, Argument, Entry, Weight
 from .proof import Proof

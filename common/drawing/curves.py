@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import BadInput
-from .sheet import INK, LABEL, sheet, wrapped
+from .sheet import INK, LABEL, chart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,9 +55,7 @@ def loss_curves(
     drawn = [key for key in QUANTITIES if any(row.get(key) is not None for row in every_row)] or ["loss"]
     width = (760, 1120, 1500)[len(drawn) - 1]
     looks = [ALONE] if len(histories) == 1 else [LINES[index % len(LINES)] for index in range(len(histories))]
-    with sheet(path, width, 580, layout="constrained") as figure:
-        if title:
-            figure.suptitle(wrapped(title, width - 40), parse_math=False)
+    with chart(path, width, 580, title) as figure:
         panels = figure.subplots(1, len(drawn), squeeze=False)[0]
         for axes, key in zip(panels, drawn, strict=True):
             lines = [_line(axes, rows, key, look) for rows, look in zip(histories.values(), looks, strict=True)]
@@ -117,10 +115,8 @@ def step_difference(
         raise BadInput(f"needs one difference ≥ 0 for each step; got {list(steps.shape)} and {list(difference.shape)}")
     if not 0 < bound < np.inf:
         raise BadInput(f"the bound must be a number above 0, or it has no place on a logarithmic scale; it is {bound}")
-    with sheet(path, 1200, 560, layout="constrained") as figure:
+    with chart(path, 1200, 560, title) as figure:
         axes = figure.subplots()
-        if title:
-            figure.suptitle(wrapped(title, 1160), parse_math=False)
         _difference_points(axes, steps, difference, bound)
         _epoch_axis(axes, steps)
         axes.set(xlabel="step", ylabel="relative difference of the loss")

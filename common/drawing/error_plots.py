@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import BadInput
-from .sheet import INK, LABEL, sheet, text_width, wrapped
+from .sheet import INK, LABEL, chart, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,10 +51,8 @@ def error_by_layer(
     """
     series, limits = _checked(len(names), errors, bounds, "layer")
     shown = [name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}" for name in names]
-    with sheet(path, WIDTH, 190 + ROW * len(names), layout="constrained") as figure:
+    with chart(path, WIDTH, 190 + ROW * len(names), title) as figure:
         axes = figure.subplots()
-        if title:
-            figure.suptitle(wrapped(title, WIDTH - 40), parse_math=False)
         left, right = _range([*series.values(), limits])
         axes.set(xscale="log", xlim=(left, right), ylim=(len(names) - 0.5, -0.5), xlabel="relative error")
         axes.set_yticks(range(len(names)), shown, parse_math=False)
@@ -92,10 +90,8 @@ def error_growth(
 
     steps = np.asarray(steps)
     series, limits = _checked(len(steps), errors, bounds, "step")
-    with sheet(path, WIDTH, 600, layout="constrained") as figure:
+    with chart(path, WIDTH, 600, title) as figure:
         axes = figure.subplots()
-        if title:
-            figure.suptitle(wrapped(title, WIDTH - 40), parse_math=False)
         bottom, top = _range([*series.values(), limits])
         room = max(0.03 * (steps.max() - steps.min()), 0.5)
         axes.set(yscale="log", ylim=(bottom, top), xlim=(steps.min() - room, steps.max() + room))

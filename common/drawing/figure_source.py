@@ -19,7 +19,7 @@ from ..spec import Recipe
 
 
 @dataclass(frozen=True)
-class Canvas:
+class FigureSource:
     """What every figure is drawn from.
 
     `data` is what the recipe trains on (its picked images only); `history` holds the rows of `metrics.jsonl`.

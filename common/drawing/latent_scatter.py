@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import BadInput
-from .sheet import sheet, wrapped
+from .sheet import chart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,9 +46,7 @@ def latent_scatter(
     classes = np.array([0]) if digits is None else np.unique(digits)
     explained = digits is not None and len(classes) <= LARGEST_LEGEND
     width = PANEL * len(panels) + LEGEND_COLUMN * (-(-len(classes) // LEGEND_ROWS) if explained else 0)
-    with sheet(path, width, HEIGHT, layout="constrained") as figure:
-        if title:
-            figure.suptitle(wrapped(title, width - 40), parse_math=False)
+    with chart(path, width, HEIGHT, title) as figure:
         colours = _colours(classes)
         chosen = colours[np.zeros(len(means), int) if digits is None else np.searchsorted(classes, digits)]
         for axes, (heading, name, values) in zip(

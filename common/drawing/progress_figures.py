@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import prod
 from pathlib import Path
 
-from .. import drawing
 from ..spec import Figure, Recipe
-from .figure_source import Canvas
+from .animation import save_gif
+from .figure_source import FigureSource
+from .pixels import raster, save_png
 from .sample_figures import sample_grid
 
 
@@ -16,16 +17,16 @@ def progress_figure(recipe: Recipe) -> Figure | None:
     return next((figure for figure in recipe.figures if figure.kind == "samples"), None)
 
 
-def draw_progress(canvas: Canvas, epoch: int) -> Path | None:
+def draw_progress(source: FigureSource, epoch: int) -> Path | None:
     """Keep the sample grid of one epoch as a plain picture."""
-    figure = progress_figure(canvas.recipe)
+    figure = progress_figure(source.recipe)
     if figure is None:
         return None
     rows, columns = figure.options["rows"], figure.options["columns"]
-    images, _ = sample_grid(canvas, rows, columns)
-    scale = 1 if prod(canvas.recipe.model.image_shape[1:]) > 1024 else 2
-    path = canvas.folder / "progress" / f"epoch-{epoch:03d}.png"
-    return drawing.save_png(path, drawing.raster(images, rows, columns, canvas.value_range, scale=scale))
+    images, _ = sample_grid(source, rows, columns)
+    scale = 1 if prod(source.recipe.model.image_shape[1:]) > 1024 else 2
+    path = source.folder / "progress" / f"epoch-{epoch:03d}.png"
+    return save_png(path, raster(images, rows, columns, source.value_range, scale=scale))
 
 
 def join_progress(folder: Path) -> Path | None:
@@ -34,4 +35,4 @@ def join_progress(folder: Path) -> Path | None:
     if not pictures:
         return None
     captions = [f"epoch {int(path.stem.split('-')[1])}" for path in pictures]
-    return drawing.save_gif(folder / "progress.gif", pictures, max(80, 4000 // len(pictures)), captions=captions)
+    return save_gif(folder / "progress.gif", pictures, max(80, 4000 // len(pictures)), captions=captions)

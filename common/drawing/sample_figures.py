@@ -6,58 +6,58 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import drawing
-from .figure_source import Canvas
+from .figure_source import FigureSource
+from .image_grids import image_grid, two_rows
 
 
-def samples(canvas: Canvas, rows: int, columns: int) -> list[Path]:
+def samples(source: FigureSource, rows: int, columns: int) -> list[Path]:
     """Decoded noise; a conditional model draws one row for each digit where there are as many rows as digits."""
-    picture, labels = sample_grid(canvas, rows, columns)
-    rowwise = labels is not None and rows == canvas.recipe.model.classes
+    picture, labels = sample_grid(source, rows, columns)
+    rowwise = labels is not None and rows == source.recipe.model.classes
     names = [str(row) for row in range(rows)] if rowwise else None
-    path = canvas.folder / "samples.png"
-    title = canvas.title("one row a digit" if names else "random samples")
-    return [drawing.image_grid(path, picture, rows, columns, canvas.value_range, row_labels=names, title=title)]
+    path = source.folder / "samples.png"
+    title = source.title("one row a digit" if names else "random samples")
+    return [image_grid(path, picture, rows, columns, source.value_range, row_labels=names, title=title)]
 
 
-def sample_grid(canvas: Canvas, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray | None]:
+def sample_grid(source: FigureSource, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Images `[rows · columns, C, H, W]` from the same noise at every call, and their labels if they have any."""
-    model, labels, hot = canvas.recipe.model, None, None
+    model, labels, hot = source.recipe.model, None, None
     if model.conditional:
         rowwise = rows == model.classes
         labels = np.repeat(np.arange(rows), columns) if rowwise else np.arange(rows * columns) % model.classes
-        hot = canvas.one_hot(labels)
-    return canvas.session.decode(canvas.noise("samples", rows * columns), hot), labels
+        hot = source.one_hot(labels)
+    return source.session.decode(source.noise("samples", rows * columns), hot), labels
 
 
-def posterior_prior(canvas: Canvas, count: int) -> list[Path]:
+def posterior_prior(source: FigureSource, count: int) -> list[Path]:
     """Two rows: decoded from the posterior of the first images, and from plain noise."""
-    images, hot, _ = canvas.first(count)
-    above = canvas.session.decode(canvas.sample(images, hot, "posterior"), hot)
-    below = canvas.session.decode(canvas.noise("prior", len(images)), hot)
-    path, title = canvas.folder / "posterior-prior.png", canvas.title("posterior and prior")
-    return [drawing.two_rows(path, above, below, canvas.value_range, row_labels=("posterior", "prior"), title=title)]
+    images, hot, _ = source.first(count)
+    above = source.session.decode(source.sample(images, hot, "posterior"), hot)
+    below = source.session.decode(source.noise("prior", len(images)), hot)
+    path, title = source.folder / "posterior-prior.png", source.title("posterior and prior")
+    return [two_rows(path, above, below, source.value_range, row_labels=("posterior", "prior"), title=title)]
 
 
-def reconstructions(canvas: Canvas, count: int) -> list[Path]:
+def reconstructions(source: FigureSource, count: int) -> list[Path]:
     """Originals over what the model makes of them."""
-    images, hot, _ = canvas.first(count)
-    again = canvas.session.decode(canvas.sample(images, hot, "reconstruction"), hot)
-    path, title = canvas.folder / "reconstructions.png", canvas.title("reconstructions")
-    return [drawing.two_rows(path, images, again, canvas.value_range, row_labels=("original", "decoded"), title=title)]
+    images, hot, _ = source.first(count)
+    again = source.session.decode(source.sample(images, hot, "reconstruction"), hot)
+    path, title = source.folder / "reconstructions.png", source.title("reconstructions")
+    return [two_rows(path, images, again, source.value_range, row_labels=("original", "decoded"), title=title)]
 
 
-def classes(canvas: Canvas) -> list[Path]:
+def classes(source: FigureSource) -> list[Path]:
     """One decoded sample for each label, from the same noise."""
-    labels = np.arange(canvas.recipe.model.classes)
-    picture = canvas.session.decode(canvas.noise("classes", len(labels)), canvas.one_hot(labels))
-    names, title = [str(label) for label in labels], canvas.title("one sample for each label")
-    path, span = canvas.folder / "classes.png", canvas.value_range
-    return [drawing.image_grid(path, picture, 1, len(labels), span, column_labels=names, title=title)]
+    labels = np.arange(source.recipe.model.classes)
+    picture = source.session.decode(source.noise("classes", len(labels)), source.one_hot(labels))
+    names, title = [str(label) for label in labels], source.title("one sample for each label")
+    path, span = source.folder / "classes.png", source.value_range
+    return [image_grid(path, picture, 1, len(labels), span, column_labels=names, title=title)]
 
 
-def data_sheet(canvas: Canvas, side: int) -> list[Path]:
+def data_sheet(source: FigureSource, side: int) -> list[Path]:
     """The first images of the data, as the model sees them."""
-    images, _, _ = canvas.first(side * side)
-    path, title = canvas.folder / "data-sheet.png", canvas.title("a batch of the data")
-    return [drawing.image_grid(path, images, side, side, canvas.value_range, title=title)]
+    images, _, _ = source.first(side * side)
+    path, title = source.folder / "data-sheet.png", source.title("a batch of the data")
+    return [image_grid(path, images, side, side, source.value_range, title=title)]

@@ -69,6 +69,15 @@ def sheet(path: str | os.PathLike[str], width: int, height: int, layout: str | N
 
 
 @contextlib.contextmanager
+def chart(path: str | os.PathLike[str], width: int, height: int, title: str | None) -> Iterator[Figure]:
+    """A `sheet` whose axes find their own room, with its title in as many lines as it needs."""
+    with sheet(path, width, height, layout="constrained") as figure:
+        if title:
+            figure.suptitle(wrapped(title, width - 40), parse_math=False)
+        yield figure
+
+
+@contextlib.contextmanager
 def styled() -> Iterator[None]:
     """Matplotlib's own defaults with STYLE on top, for the body only."""
     from matplotlib import style

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from .. import drawing
 from ..errors import BadInput
 from ..spec import Figure
-from .figure_source import Canvas
+from .curves import loss_curves
+from .figure_source import FigureSource
 from .latent_figures import interpolation, interpolation_gif, latents, manifold
-from .progress_figures import draw_progress, join_progress, progress_figure
 from .sample_figures import classes, data_sheet, posterior_prior, reconstructions, samples
 
-__all__ = ["KINDS", "Canvas", "draw", "draw_progress", "join_progress", "progress_figure"]
 
-
-def losses(canvas: Canvas) -> list[Path]:
+def losses(source: FigureSource) -> list[Path]:
     """The loss and its two parts, epoch by epoch."""
-    if not canvas.history:
+    if not source.history:
         return []
-    path = canvas.folder / "losses.png"
-    return [drawing.loss_curves(path, {canvas.backend: canvas.history}, title=canvas.title("training"))]
+    path = source.folder / "losses.png"
+    return [loss_curves(path, {source.backend: source.history}, title=source.title("training"))]
 
 
 KINDS: dict[str, Callable[..., list[Path]]] = {
@@ -38,7 +35,7 @@ KINDS: dict[str, Callable[..., list[Path]]] = {
 }
 
 
-def draw(canvas: Canvas, figure: Figure) -> list[Path]:
+def draw(source: FigureSource, figure: Figure) -> list[Path]:
     """Draw one figure of the recipe and return the files.
 
     Raises:
@@ -46,6 +43,6 @@ def draw(canvas: Canvas, figure: Figure) -> list[Path]:
     """
     if figure.kind not in KINDS:
         raise BadInput(
-            f"{canvas.recipe.name}: asks for a figure {figure.kind!r}; this version draws {', '.join(KINDS)}"
+            f"{source.recipe.name}: asks for a figure {figure.kind!r}; this version draws {', '.join(KINDS)}"
         )
-    return KINDS[figure.kind](canvas, **figure.options)
+    return KINDS[figure.kind](source, **figure.options)

@@ -11,9 +11,9 @@ from pathlib import Path
 from ..compare.models import Comparison
 from ..compare.row import Row
 from ..compare.summary import computes, told_apart
-from ..compare.tolerances import TOLERANCES
 from ..compare.verdict import FAIL, Rung, Verdict
 from ..compare.wording import error_text, measured
+from ..tolerances import TOLERANCES
 from .blocks import Block, Cell, Report, Section, Table, Text
 from .plots import growth_plot, layers_plot, steps_plot
 from .rungs import rows_table, rungs_table

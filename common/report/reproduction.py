@@ -8,9 +8,9 @@ from pathlib import Path
 
 from .. import drawing
 from ..compare.row import Row
-from ..compare.tolerances import bound
 from ..runs.config import differences
 from ..spec import Recipe, to_json
+from ..tolerances import bound
 from .blocks import Figure, FigureRow, KeyValues, Report, Section, Table, Text
 
 ORDER = ("paddle", "torch")

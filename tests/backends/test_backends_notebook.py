@@ -5,9 +5,9 @@ import pytest
 from dualport.backends import NAMES, load_backend
 from dualport.common import data, recipes
 from dualport.common.compare.lockstep import STEPS
-from dualport.common.compare.tolerances import bound
 from dualport.common.runs.epoch_plan import plan_epoch
 from dualport.common.runs.initial_weights import initial_weights
+from dualport.common.tolerances import bound
 from dualport.common.weights import read
 
 pytestmark = pytest.mark.mnist

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from dualport.backends import NAMES, load_backend
 from dualport.common import recipes
-from dualport.common.compare.tolerances import bound
 from dualport.common.distance import relative_error
 from dualport.common.errors import BadInput
 from dualport.common.random_streams import normal, stream
 from dualport.common.runs.epoch_plan import plan_epoch
 from dualport.common.runs.initial_weights import initial_weights
 from dualport.common.spec import Latent, Recipe  # fmt: skip
+from dualport.common.tolerances import bound
 
 from systems import everything
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from dualport.common.compare.explanation.call import Explanation
-from dualport.common.compare.tolerances import bound
+from dualport.common.tolerances import bound
 
 NAMES = ("paddle", "torch")
 

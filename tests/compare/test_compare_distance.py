@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 from dualport.common import distance
-from dualport.common.compare.tolerances import bound
 from dualport.common.distance import apart, relative_error, ulps
+from dualport.common.tolerances import bound
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from dualport.common.alignment.closed_forms import evaluate
 from dualport.common.compare.explanation import evidence as trials
 from dualport.common.compare.explanation.call import Evidence, Explanation, explain
-from dualport.common.compare.tolerances import bound
+from dualport.common.tolerances import bound
 from explanation_faults import NAMES, SHOWN, W, conv_case, drawn, evidence_of
 from torch.nn import functional as F  # noqa: N812
 

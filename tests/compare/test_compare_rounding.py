@@ -12,12 +12,12 @@ from dualport.backends import NAMES
 from dualport.common.compare.rounding import budgets as rounding
 from dualport.common.compare.rounding.budgets import Budget, step_budget
 from dualport.common.compare.rounding.numbers import Precision, exact, plain_sum, product_sum
-from dualport.common.compare.tolerances import bound
 from dualport.common.compare.witness import exact as witness
 from dualport.common.compare.witness.walk import Exact, walk
 from dualport.common.distance import root_mean_square, ulps, unit_roundoff
 from dualport.common.errors import BadInput
 from dualport.common.spec import Optimizer
+from dualport.common.tolerances import bound
 from model_zoo import ZOO, case
 
 

@@ -13,8 +13,8 @@ from dualport.common.compare.facts import About, Comes, Place
 from dualport.common.compare.judge import WITNESS, Bounds
 from dualport.common.compare.row import Row, judged
 from dualport.common.compare.rungs.sides import held
-from dualport.common.compare.tolerances import bound
 from dualport.common.compare.verdict import FAIL, PASS, SKIPPED, Rung, Verdict
+from dualport.common.tolerances import bound
 from dualport.common.traces.reading import Call
 from dualport.scripts.terminal.rung_table import RungTable
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from dualport.backends import NAMES
 from dualport.common.compare.rounding.budgets import gradient_budgets
-from dualport.common.compare.tolerances import bound
 from dualport.common.compare.witness import exact as witness
 from dualport.common.compare.witness.layers import product_map
 from dualport.common.compare.witness.walk import outputs
 from dualport.common.distance import relative_error, root_mean_square
 from dualport.common.errors import BadInput
 from dualport.common.spec import Conv2D, ConvTranspose2D
+from dualport.common.tolerances import bound
 from model_zoo import ZOO, case
 
 

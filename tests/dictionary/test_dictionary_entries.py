@@ -8,12 +8,12 @@ import zlib
 import numpy as np
 import pytest
 from both_frameworks import Made, Side, float64, resolved, rounded_settings, signature
-from dualport.common.compare.tolerances import bound
 from dualport.common.dictionary import index
 from dualport.common.dictionary.entry import REQUIRED, Entry
 from dualport.common.dictionary.formula import evaluate
 from dualport.common.dictionary.proof import Proof
 from dualport.common.distance import relative_error
+from dualport.common.tolerances import bound
 
 pytestmark = pytest.mark.dictionary
 STEP = 1e-5  # of a difference quotient

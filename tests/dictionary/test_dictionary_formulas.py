@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from dualport.common.alignment.closed_forms import FORMS, evaluate
-from dualport.common.compare.tolerances import bound
 from dualport.common.distance import relative_error
+from dualport.common.tolerances import bound
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 

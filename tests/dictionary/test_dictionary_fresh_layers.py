@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from both_frameworks import Side, array_of, float64, tensor
 from dualport.common.compare.explanation.initial_weights import distance
-from dualport.common.compare.tolerances import bound
 from dualport.common.dictionary import index
 from dualport.common.dictionary.entry import Entry, as_in_float32
 from dualport.common.dictionary.operations.normalization import STATISTICS, StatisticsRule
 from dualport.common.dictionary.proof import Proof
 from dualport.common.dictionary.training.distributions import DISTRIBUTIONS, Distribution, fans
 from dualport.common.distance import relative_error
+from dualport.common.tolerances import bound
 from scipy.special import ndtr
 
 pytestmark = pytest.mark.dictionary

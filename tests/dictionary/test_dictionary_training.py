@@ -9,11 +9,11 @@ import paddle
 import pytest
 import torch
 from both_frameworks import Side, array_of, float64, resolved, rounded_settings, signature
-from dualport.common.compare.tolerances import bound
 from dualport.common.dictionary import index
 from dualport.common.dictionary.entry import REQUIRED, Entry
 from dualport.common.dictionary.proof import Proof
 from dualport.common.distance import relative_error
+from dualport.common.tolerances import bound
 
 pytestmark = pytest.mark.dictionary
 FEWEST_DRAWN = 20_000  # values of a random initializer, from which its deviation is told

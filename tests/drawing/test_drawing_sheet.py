@@ -30,9 +30,9 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path):
 def test_importing_is_cheap_and_drawing_needs_neither_pyplot_nor_a_framework(tmp_path):
     program = f"""
 import sys
-from dualport.common import plotting
+from dualport.common import drawing
 assert not {{"matplotlib", "PIL"}} & set(sys.modules), "importing must not load Matplotlib or Pillow"
-plotting.loss_curves({str(tmp_path / "a.png")!r}, {HISTORY!r})
+drawing.loss_curves({str(tmp_path / "a.png")!r}, {HISTORY!r})
 assert not {{"matplotlib.pyplot", "torch", "paddle"}} & set(sys.modules), "drawing loaded too much"
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

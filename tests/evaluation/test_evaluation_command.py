@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dualport.common import data, recipes
-from dualport.common.compare.tolerances import bound
 from dualport.common.data import Dataset
 from dualport.common.distance import relative_error
 from dualport.common.errors import BadInput
 from dualport.common.evaluation import held_out_set
 from dualport.common.evaluation.held_out import occurs_in
+from dualport.common.tolerances import bound
 from dualport.scripts.command_line import main
 from evaluation_toys import strokes, write_idx
 

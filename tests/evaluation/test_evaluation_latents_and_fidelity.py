@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 from dualport.common import data, recipes
-from dualport.common.compare.tolerances import bound
 from dualport.common.data import Dataset
 from dualport.common.errors import BadInput
 from dualport.common.evaluation import (  # fmt: skip
@@ -22,6 +21,7 @@ from dualport.common.evaluation import (  # fmt: skip
 from dualport.common.evaluation.fidelity import grey_levels
 from dualport.common.evaluation.measures import mean_of, share_of
 from dualport.common.random_streams import stream
+from dualport.common.tolerances import bound
 from evaluation_toys import Gallery, NumpySession, every_pattern, toy_recipe
 
 

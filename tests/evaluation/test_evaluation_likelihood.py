@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from dualport.backends import NAMES, load_backend
 from dualport.backends.network import objective_terms, sample_latent
-from dualport.common.compare.tolerances import bound
 from dualport.common.distance import relative_error
 from dualport.common.errors import BadInput, Diverged
 from dualport.common.evaluation import elbo_terms, importance, log_likelihoods
 from dualport.common.evaluation.run_measures import elbo_measures
 from dualport.common.random_streams import normal
+from dualport.common.tolerances import bound
 from evaluation_toys import LATENT, NumpySession, every_pattern, toy_recipe, toy_weights, true_log_likelihoods
 
 OBJECTIVES = {

@@ -13,7 +13,6 @@ from dualport.common.compare.matching.layers import Matching
 from dualport.common.compare.models import Comparison
 from dualport.common.compare.row import Row
 from dualport.common.compare.summary import alignment_json
-from dualport.common.compare.tolerances import bound
 from dualport.common.compare.verdict import Rung, Verdict
 from dualport.common.compare.wording import short
 from dualport.common.drawing import save_png
@@ -21,6 +20,7 @@ from dualport.common.report import Table, write_report
 from dualport.common.report.comparison import MOST_ROWS, MOST_STEPS
 from dualport.common.report.comparison import alignment_report as build_report
 from dualport.common.report.plots import MOST_LAYERS
+from dualport.common.tolerances import bound
 from dualport.common.traces.reading import Call
 
 SIDES = ("paddle", "torch")

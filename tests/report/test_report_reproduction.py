@@ -7,10 +7,10 @@ from dualport.common.atomic import make_folder
 from dualport.common.compare.agreement import published_rows as published_agreement
 from dualport.common.compare.facts import About
 from dualport.common.compare.row import Row, judged
-from dualport.common.compare.tolerances import bound
 from dualport.common.drawing import save_png
 from dualport.common.report import write_report
 from dualport.common.report.reproduction import Outcome, build_report, published_rows
+from dualport.common.tolerances import bound
 
 
 def outcome_of(name: str, folder, rows=(), factor: float = 1.0) -> Outcome:

@@ -13,10 +13,10 @@ import sys
 from itertools import islice
 from pathlib import Path
 from dualport.backends import load_backend
-from dualport.backends.run import load_data
+from dualport.backends.recipes.run import load_data
 from dualport.common import recipes
-from dualport.common.initialisers import initial_weights
-from dualport.common.schedule import plan_epoch
+from dualport.common.runs.initial_weights import initial_weights
+from dualport.common.runs.epoch_plan import plan_epoch
 
 recipe = recipes.recipe("aistudio-vae")
 data = load_data(recipe, sys.argv[2])

@@ -8,9 +8,9 @@ import signal
 
 import numpy as np
 import pytest
-from dualport.common.compare.tolerances import bound
 from dualport.common.distance import relative_error
 from dualport.common.runs.folder import RunFolder
+from dualport.common.tolerances import bound
 from dualport.scripts.terminal.training_progress import TrainingProgress
 from small_run import contents, litter, metrics, newest
 

@@ -20,19 +20,19 @@ MOST_FILES = 15  # in one folder, beside its `__init__`: what a reader takes in 
 # From the ground up: a file imports only what stands on a lower floor. What one string names together is one place,
 # whose files may import one another.
 HOUSE_FLOORS = (
-    ("common.errors", "common.arrays"),
+    ("common.errors", "common.arrays", "common.tolerances"),
     ("common.dictionary", "common.alignment"),
     ("common.atomic", "common.operating_system", "common.random_streams", "common.distance", "common.spec"),
     ("common.recipes", "common.data"),
     ("common.weights", "common.drawing", "common.evaluation"),
     ("common.runs", "common.traces"),
     ("common.compare",),
-    ("common.report", "common.dictionary.facts common.dictionary.page", "backends"),
+    ("common.report", "common.dictionary.page", "backends"),
     ("scripts",),
     ("__init__ __main__",),
 )
 COMPARE_FLOORS = (
-    ("facts row tolerances wording ladder judge lockstep", "matching", "witness"),
+    ("facts row wording ladder judge lockstep", "matching", "witness"),
     ("verdict", "agreement", "rounding"),
     ("rungs",),
     ("models", "recipes"),

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from dualport.common.compare.tolerances import bound
 from dualport.common.distance import relative_error
+from dualport.common.tolerances import bound
 from dualport.common.weights.recipe_conversion import convert
 from published_networks import paddle_networks, torch_networks
 

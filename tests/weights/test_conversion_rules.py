@@ -6,7 +6,6 @@ from dualport.backends import load_backend
 from dualport.backends.recipes.module import build
 from dualport.backends.recipes.verify import verify
 from dualport.common import recipes
-from dualport.common.compare.tolerances import bound
 from dualport.common.distance import relative_error
 from dualport.common.errors import BadInput
 from dualport.common.random_streams import stream
@@ -24,6 +23,7 @@ from dualport.common.spec import (  # fmt: skip
     Recipe,
     Training,
 )
+from dualport.common.tolerances import bound
 from dualport.common.weights import read, write
 from dualport.common.weights import recipe_conversion as conversion
 from dualport.common.weights.loading import load_weights

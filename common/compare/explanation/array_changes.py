@@ -8,7 +8,7 @@ from itertools import combinations, permutations
 import numpy as np
 
 from ...distance import relative_error
-from ..tolerances import bound
+from ...tolerances import bound
 
 Found = Iterator[tuple[str, np.ndarray]]
 ENOUGH = 8  # values on which a fitted number is tested: one number fits one value always

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...alignment.closed_forms import evaluate
 from ...distance import relative_error
+from ...tolerances import bound
 from ..facts import About
-from ..tolerances import bound
 from ..wording import name, number
 
 MOST = 3  # explanations that only reduce a divergence: more are noise

@@ -13,7 +13,7 @@ from math import prod, sqrt
 import numpy as np
 from scipy.special import ndtr
 
-from ..tolerances import bound
+from ...tolerances import bound
 from .evidence import Explanation
 
 FEWEST = 32  # values from which a distribution is told

@@ -17,11 +17,11 @@ from ...arrays import Arrays
 from ...distance import Apart
 from ...runs.epoch_plan import plan_epoch
 from ...runs.initial_weights import initial_weights
+from ...tolerances import bound
 from ..facts import About
 from ..judge import WITNESS, Bounds
 from ..ladder import LadderPlan, steps_of
 from ..row import Row
-from ..tolerances import bound
 from ..witness import exact as witness
 from ..witness.walk import outputs
 from . import budgets

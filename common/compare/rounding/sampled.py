@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...distance import ROUNDOFF, Apart
+from ...tolerances import bound
 from ...traces.plan import EXACT
 from ..facts import About, Place
 from ..judge import Bounds
 from ..row import Row
-from ..tolerances import bound
 
 FEW = 16  # elements
 MOMENT_SHARE = {"first": ("beta1", 0.9), "second": ("beta2", 0.999), "square": ("alpha", 0.99)}

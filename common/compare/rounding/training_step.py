@@ -9,7 +9,7 @@ import numpy as np
 from ...arrays import part
 from ...distance import root_mean_square, unit_roundoff
 from ...spec import Optimizer
-from ..tolerances import bound
+from ...tolerances import bound
 from . import budgets
 from .derived import DerivedRounding
 

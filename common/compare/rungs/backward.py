@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ...alignment.constants import AVERAGES, averaging_factor
+from ...tolerances import bound
 from ...traces.plan import EXACT
 from ...traces.reading import Call, Run
 from ..facts import About, Comes, Missing, PartsBackward
@@ -13,7 +14,6 @@ from ..matching.calls import CallPair
 from ..matching.layers import Matching, of_both
 from ..rounding.derived import DerivedRounding
 from ..row import Row
-from ..tolerances import bound
 from ..verdict import Rung
 from .forward import about_output
 from .kinks import excuse_kinks

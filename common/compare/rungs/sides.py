@@ -10,11 +10,11 @@ import numpy as np
 
 from ...arrays import Arrays, part
 from ...distance import Apart, apart
+from ...tolerances import bound
 from ...traces.plan import EXACT
 from ..facts import About, DiffersFromWitness, Missing, OtherShapes, Place
 from ..judge import WITNESS, Bounds, Judge
 from ..row import Row
-from ..tolerances import bound
 
 NOWHERE = Apart(math.inf, 0.0, 0, 1.0)
 Evidence = Mapping[str, Arrays]  # side → its arrays by name, which begins with what they are

@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from ...errors import BadInput
+from ...tolerances import bound
 from ..facts import About, Renamed, Told
 from ..judge import Bounds
 from ..matching.layers import Matching
 from ..rounding.derived import DerivedRounding
 from ..row import Row, judged
-from ..tolerances import bound
 from ..verdict import Rung
 from .sides import Evidence, Sides, held, names_of
 

@@ -13,6 +13,7 @@ import numpy as np
 from ...alignment.constants import rounded_momentum
 from ...arrays import part
 from ...distance import relative_error
+from ...tolerances import bound
 from ...traces.plan import EXACT
 from ..facts import About, EachByItsRule
 from ..judge import Bounds
@@ -20,7 +21,6 @@ from ..matching.calls import CallPair
 from ..rounding.derived import DerivedRounding
 from ..rounding.training_step import StepScale
 from ..row import Row
-from ..tolerances import bound
 from .forward import activation_rows
 from .sides import Evidence, Sides, held, names_of
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...tolerances import bound
 from ..facts import About
 from ..judge import Bounds
 from ..matching.calls import CallPair
@@ -11,7 +12,6 @@ from ..matching.layers import Matching, of_both
 from ..rounding.derived import DerivedRounding
 from ..rounding.training_step import StepScale
 from ..row import Row
-from ..tolerances import bound
 from ..verdict import Rung
 from .kinks import excuse_kinks
 from .sides import Evidence, Sides, held, names_of

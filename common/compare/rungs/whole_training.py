@@ -8,12 +8,12 @@ import numpy as np
 
 from ...arrays import Arrays, part
 from ...distance import relative_error
+from ...tolerances import bound
 from ..facts import About
 from ..judge import Bounds
 from ..rounding.derived import DerivedRounding
 from ..rounding.training_step import StepScale
 from ..row import Row
-from ..tolerances import bound
 from .sides import Evidence, held, names_of
 
 FULL = 10_000  # images from which on an epoch's mean hardly depends on the trajectory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import paddle
 import pytest
 import torch
-from dualport.common.compare.tolerances import bound
+from dualport.common.tolerances import bound
 from port_pairs import PaddleNet, RenamedNet, pair
 
 from dualport import align
@@ -217,7 +217,7 @@ def test_the_other_direction_carries_pytorchs_weights():
 
 def test_a_check_that_cannot_fail_is_none(monkeypatch):
     """The bound of float64 is what finds the faults: with a loose one the slope passes."""
-    from dualport.common.compare import tolerances
+    from dualport.common import tolerances
 
     loose = {name: tolerances.Tolerance(1e9, "loose") for name in tolerances.TOLERANCES}
     monkeypatch.setattr(tolerances, "TOLERANCES", loose)

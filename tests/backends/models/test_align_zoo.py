@@ -11,7 +11,7 @@ from pathlib import Path
 
 import paddle
 import pytest
-from dualport.common.compare.tolerances import bound
+from dualport.common.tolerances import bound
 
 from dualport import align
 

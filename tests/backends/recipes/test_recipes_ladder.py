@@ -10,9 +10,9 @@ import pytest
 from dualport.backends.recipes.evidence import Climber
 from dualport.backends.recipes.validate import validate
 from dualport.common.compare.ladder import LOWERED, RUNGS, LadderPlan, Side, steps_of
-from dualport.common.compare.tolerances import TOLERANCES, bound
 from dualport.common.compare.verdict import FAIL, PASS, SKIPPED, Verdict
 from dualport.common.errors import BadInput
+from dualport.common.tolerances import TOLERANCES, bound
 from ladder_systems import STEPS, SYSTEMS, climb, toy
 
 from gpus import devices

@@ -8,10 +8,10 @@ from dualport.backends import load_backend
 from dualport.common import recipes
 from dualport.common.compare import agreement
 from dualport.common.compare.lockstep import record, replay
-from dualport.common.compare.tolerances import TOLERANCES
 from dualport.common.distance import relative_error
 from dualport.common.random_streams import stream
 from dualport.common.runs.initial_weights import initial_weights
+from dualport.common.tolerances import TOLERANCES
 
 RECIPE = recipes.recipe("aistudio-cvae", {"width": 4, "image": 8, "batch_size": 8, "learning_rate": 1e-3})
 
