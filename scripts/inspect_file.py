@@ -46,7 +46,7 @@ def describe(weights) -> dict[str, Any]:
         if id(array) not in known:  # a shared tensor is looked at once
             known[id(array)] = statistics(array)
         tensors.append({"name": name, **known[id(array)]})
-    parts = {key: "optimiser" if optimiser else "weights" for key, optimiser in state_dicts(weights.tree).items()}
+    parts = {key: "optimiser" if optimizer else "weights" for key, optimizer in state_dicts(weights.tree).items()}
     values = {name: value for name, value in _values(weights.tree, "") if not name.startswith(NAME_TABLE)}
     return {
         "file": weights.path,
@@ -59,21 +59,21 @@ def describe(weights) -> dict[str, Any]:
         "tensors": tensors,
         "elements": sum(array.size for array in weights.arrays.values()),
         "bytes": sum(array.nbytes for array in weights.arrays.values()),
-        "optimiser_steps": optimiser_steps(weights),
+        "optimiser_steps": optimizer_steps(weights),
         "names": weights.names,
         "values": values,
         "metadata": weights.metadata,
     }
 
 
-def optimiser_steps(weights) -> list[int | None] | None:
+def optimizer_steps(weights) -> list[int | None] | None:
     """The steps that the optimiser states in the file have taken, each count once; None in it stands for unknown."""
     from dualport.common.weights.adam_steps import paddle_steps, torch_steps
     from dualport.common.weights.formats.checkpoint_tree import part_at, state_dicts
 
     found: set[int | None] = set()
-    for key, optimiser in state_dicts(weights.tree).items():
-        if optimiser:
+    for key, optimizer in state_dicts(weights.tree).items():
+        if optimizer:
             node = part_at(weights.tree, key)
             found |= torch_steps(node) | paddle_steps(node)
     return sorted(found, key=lambda step: (step is None, step)) or None

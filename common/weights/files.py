@@ -18,7 +18,7 @@ import numpy as np
 from ..atomic import atomic_path
 from ..errors import BadInput, choose
 from .formats.bounded_bytes import Malformed, Source, quoted
-from .formats.checkpoint_tree import KINDS, NAME_TABLE, flatten, is_optimiser, select
+from .formats.checkpoint_tree import KINDS, NAME_TABLE, flatten, is_optimizer, select
 from .formats.pdparams import BFLOAT16_OR_INTEGER, name_table, read_paddle, write_paddle
 from .formats.pt import read_torch, write_torch
 from .formats.recognition import format_of
@@ -130,7 +130,7 @@ def _read_paddle(source: Source, path: str, key: Any, dtype: Any, kind: Any, ver
     arrays = flatten(node) if key else _own_arrays(node)
     return WeightFile(
         path=path,
-        format="pdopt" if is_optimiser(node) else "pdparams",
+        format="pdopt" if is_optimizer(node) else "pdparams",
         framework="paddle",
         protocol=protocol,
         arrays=arrays,

@@ -76,16 +76,16 @@ def convert(
     if Path(target).exists() and Path(target).resolve() == Path(source).resolve():
         raise BadInput(f"{target}: is the source itself; name another file")
     file = read(source, key=key, dtype=source_dtype)
-    if _is_optimiser(file):
+    if _is_optimizer(file):
         if dtype is not None:
             raise BadInput(f"{source}: optimiser state keeps its type; leave out --dtype")
-        return _convert_optimiser(file, str(target), into, recipe, part, weights, settings)
+        return _convert_optimizer(file, str(target), into, recipe, part, weights, settings)
     if Path(target).suffix.lower() == ".pdopt":
         raise BadInput(f"{source}: holds weights; write them to a .pdparams, .pt or .safetensors file")
     return _convert_weights(file, str(target), into, recipe, part, dtype, settings)
 
 
-def _is_optimiser(file: WeightFile) -> bool:
+def _is_optimizer(file: WeightFile) -> bool:
     node = file.tree
     return file.format == "pdopt" or (isinstance(node, dict) and "param_groups" in node and "state" in node)
 
@@ -179,10 +179,10 @@ def same_bits(a: np.ndarray, b: np.ndarray, piece: int = 2**22) -> bool:
     return all(np.array_equal(a[at : at + piece], b[at : at + piece]) for at in range(0, len(a), piece))
 
 
-def _convert_optimiser(file, target, into, recipe, part, weights, settings) -> Conversion:
+def _convert_optimizer(file, target, into, recipe, part, weights, settings) -> Conversion:
     if target.lower().endswith((".pdparams", ".safetensors")):
         raise BadInput(f"{file.path}: holds optimiser state; write it to a .pdopt or .pt file")
-    match, names, optimizer = _optimiser_match(file, recipe, part, weights, settings)
+    match, names, optimizer = _optimizer_match(file, recipe, part, weights, settings)
     if file.framework == "paddle":
         state = from_pdopt(file.path, file.tree, match.layout, names, optimizer)
     else:
@@ -216,7 +216,7 @@ def _check_state(target: str, state, again) -> None:
         raise BadInput(f"{target}: the optimiser state does not come back as it was; nothing is written")
 
 
-def _optimiser_match(file: WeightFile, recipe, part, weights, settings) -> tuple[Match, dict[str, str], object]:
+def _optimizer_match(file: WeightFile, recipe, part, weights, settings) -> tuple[Match, dict[str, str], object]:
     """The part that an optimiser file steps, Paddle's tensor names for it, and the recipe's optimiser."""
     beside = Path(file.path).with_suffix(".pdparams")
     if weights is None and beside.exists() and file.framework == "paddle":

@@ -80,7 +80,7 @@ def test_ten_steps_in_float64_are_the_same_mathematics(system):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_optimiser_states_agree_and_carry_over(system):
+def test_optimizer_states_agree_and_carry_over(system):
     """Moments after ten steps agree; and each framework goes on from the other's as from its own."""
     recipe = SYSTEMS[system]
     sessions = {name: trained(name, recipe, "float64", 10)[0] for name in NAMES}

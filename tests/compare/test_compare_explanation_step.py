@@ -27,13 +27,13 @@ def moved(settings: dict, weight: np.ndarray, state: dict, gradient: np.ndarray 
     told = {name: value for name, value in settings.items() if name not in ("kind", "beta1", "beta2")}
     if settings["kind"].startswith("adam"):
         told["betas"] = (settings["beta1"], settings["beta2"])
-    optimiser = MADE[settings["kind"]]([tensor], **told)
+    optimizer = MADE[settings["kind"]]([tensor], **told)
     if state:
         kept = {theirs: state[ours] for theirs, ours in KEPT.items() if ours in state}
-        optimiser.state[tensor] = {name: torch.as_tensor(np.array(one)) for name, one in kept.items()}
+        optimizer.state[tensor] = {name: torch.as_tensor(np.array(one)) for name, one in kept.items()}
     tensor.grad = torch.from_numpy(gradient.copy())
-    optimiser.step()
-    held = {KEPT[name]: one.numpy().copy() for name, one in optimiser.state[tensor].items() if one is not None}
+    optimizer.step()
+    held = {KEPT[name]: one.numpy().copy() for name, one in optimizer.state[tensor].items() if one is not None}
     return tensor.detach().numpy().copy(), held
 
 
@@ -61,7 +61,7 @@ def compared(said: tuple[dict, dict], after: tuple[np.ndarray, np.ndarray], weig
         (CENTERED, "momentum", 0.0), (CENTERED, "centered", False), (CENTERED, "lr", 0.1),
     ],
 )  # fmt: skip
-def test_a_setting_of_the_optimiser(own: dict, name: str, value, steps: int) -> None:
+def test_a_setting_of_the_optimizer(own: dict, name: str, value, steps: int) -> None:
     weight, state = before(own | {"momentum": 0.6} if own is CENTERED else own, steps)
     other = own | {name: value}
     after = moved(other, weight, state)[0], moved(own, weight, state)[0]
@@ -72,7 +72,7 @@ def test_a_setting_of_the_optimiser(own: dict, name: str, value, steps: int) -> 
     assert explained(found, f"{name} is {value} in paddle and {own.get(name, 'not given')} in torch")
 
 
-def test_two_settings_of_the_optimiser_without_a_third() -> None:
+def test_two_settings_of_the_optimizer_without_a_third() -> None:
     weight, state = before(ADAM, 2)
     other = ADAM | {"lr": 0.03, "eps": 0.1, "idle": 1.0}
     after = moved({name: one for name, one in other.items() if name != "idle"}, weight, state)[0]

@@ -124,7 +124,7 @@ def test_a_constant_off_by_a_little_is_flagged_where_it_is(backend, change, firs
     assert next(what for what, ok in judged if not ok) == f"forward {first}"
 
 
-def test_the_gradient_of_a_bias_before_batch_normalisation_is_judged_by_its_terms():
+def test_the_gradient_of_a_bias_before_batch_normalization_is_judged_by_its_terms():
     one = case("mlp")
     budgets = rounding.gradient_budgets(one.recipe, one.weights, *one.inputs)
     name = "encoder.fc1.bias"

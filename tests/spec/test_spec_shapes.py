@@ -133,7 +133,7 @@ def test_sizes_are_free(name):
 
 
 @pytest.mark.parametrize("field", ["learning_rate", "beta1", "epsilon", "weight_decay"])
-def test_optimisers_refuse_values_that_cannot_be(field):
+def test_optimizers_refuse_values_that_cannot_be(field):
     with pytest.raises(BadInput, match=field):
         Optimizer("one", ("encoder",), **({"learning_rate": 1e-3} | {field: -1.0}))
 

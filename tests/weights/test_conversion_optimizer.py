@@ -102,7 +102,7 @@ def test_a_damaged_state_is_refused_and_nothing_is_written(tmp_path, spoil, says
     assert not (tmp_path / "b.pt").exists()
 
 
-def test_optimiser_state_goes_where_it_belongs(tmp_path):
+def test_optimizer_state_goes_where_it_belongs(tmp_path):
     written("aistudio-vae", "encoder", tmp_path)
     for target, options in (("b.safetensors", {}), ("b.pdparams", {}), ("b.pt", {"dtype": "float16"})):
         with pytest.raises(BadInput, match="optimiser state"):

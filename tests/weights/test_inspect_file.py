@@ -62,7 +62,7 @@ def test_numbers_that_json_has_not_got(shown, tmp_path) -> None:
     assert report["values"] == {"lr": "nan"}
 
 
-def test_an_optimisers_steps(shown, shared_data) -> None:
+def test_an_optimizers_steps(shown, shared_data) -> None:
     code, out, _ = shown(shared_data / "aistudio" / "A_encoder_False.pdopt")
     assert code == 0
     assert "optimiser steps: 2,811" in out
@@ -83,7 +83,7 @@ def test_steps_of_a_torch_checkpoint(shown, tmp_path) -> None:
     assert {tensor["name"] for tensor in report["tensors"]} == set(state())
 
 
-def test_an_optimiser_of_nonsense_is_shown(shown, tmp_path) -> None:
+def test_an_optimizer_of_nonsense_is_shown(shown, tmp_path) -> None:
     adam = {
         "state": {0: 1, 1: {"step": "x"}, 2: {"step": np.zeros(2)}, 3: {"step": np.float32("nan")}},
         "param_groups": 0,

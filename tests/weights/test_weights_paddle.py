@@ -26,15 +26,15 @@ def network(paddle):
     return paddle.nn.Sequential(paddle.nn.Conv2D(1, 2, 3), paddle.nn.BatchNorm2D(2), paddle.nn.Linear(4, 3))
 
 
-def optimiser_after(paddle, steps: int, beta1: float = 0.9, beta2: float = 0.999):
+def optimizer_after(paddle, steps: int, beta1: float = 0.9, beta2: float = 0.999):
     layer = paddle.nn.Linear(2, 3)
     rate = paddle.optimizer.lr.StepDecay(0.1, 3)
-    optimiser = paddle.optimizer.Adam(parameters=layer.parameters(), learning_rate=rate, beta1=beta1, beta2=beta2)
+    optimizer = paddle.optimizer.Adam(parameters=layer.parameters(), learning_rate=rate, beta1=beta1, beta2=beta2)
     for _ in range(steps):
         layer(paddle.ones([1, 2])).sum().backward()
-        optimiser.step()
-        optimiser.clear_grad()
-    return layer, optimiser
+        optimizer.step()
+        optimizer.clear_grad()
+    return layer, optimizer
 
 
 def test_reads_what_the_notebook_wrote(shared_data) -> None:
@@ -63,10 +63,10 @@ def test_reads_flat_files_of_paddle(paddle, tmp_path, protocol) -> None:
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
 def test_reads_nested_checkpoints_of_paddle(paddle, tmp_path, protocol) -> None:
-    layer, optimiser = optimiser_after(paddle, 2)
+    layer, optimizer = optimizer_after(paddle, 2)
     content = {
         "model": layer.state_dict(),
-        "optimiser": optimiser.state_dict(),
+        "optimiser": optimizer.state_dict(),
         "epoch": 3,
         "notes": ["α", None, True, -1.5, (1, 2**40)],
         "number": np.float32(0.5),
@@ -78,20 +78,20 @@ def test_reads_nested_checkpoints_of_paddle(paddle, tmp_path, protocol) -> None:
     same(weights.arrays, {name: tensor.numpy() for name, tensor in layer.state_dict().items()})
     assert weights.names == {name: tensor.name for name, tensor in layer.state_dict().items()}
     assert weights.tree["notes"] == content["notes"]
-    assert weights.tree["optimiser"]["LR_Scheduler"] == optimiser.state_dict()["LR_Scheduler"]
+    assert weights.tree["optimiser"]["LR_Scheduler"] == optimizer.state_dict()["LR_Scheduler"]
     assert weights.tree["empty"]["x"].shape == (0, 3)
     assert (weights.tree["number"], weights.tree["loss"].item(), weights.tree["epoch"]) == (0.5, 3.0, 3)
-    of_optimiser = read(tmp_path / "all.pdparams", kind="optimiser")
-    assert (of_optimiser.key, of_optimiser.format) == ("optimiser", "pdopt")
-    assert paddle_steps(of_optimiser.arrays) == {2}
+    of_optimizer = read(tmp_path / "all.pdparams", kind="optimiser")
+    assert (of_optimizer.key, of_optimizer.format) == ("optimiser", "pdopt")
+    assert paddle_steps(of_optimizer.arrays) == {2}
 
 
 @pytest.mark.parametrize(
     ("steps", "beta1", "beta2"), [(1, 0.9, 0.999), (7, 0.5, 0.999), (1500, 0.9, 0.999), (900, 0.9, 0.99)]
 )
-def test_tells_the_optimisers_step(paddle, tmp_path, steps, beta1, beta2) -> None:
-    _, optimiser = optimiser_after(paddle, steps, beta1, beta2)
-    paddle.save(optimiser.state_dict(), str(tmp_path / "x.pdopt"))
+def test_tells_the_optimizers_step(paddle, tmp_path, steps, beta1, beta2) -> None:
+    _, optimizer = optimizer_after(paddle, steps, beta1, beta2)
+    paddle.save(optimizer.state_dict(), str(tmp_path / "x.pdopt"))
     assert paddle_steps(read(tmp_path / "x.pdopt").arrays) == {steps}
 
 
@@ -117,14 +117,14 @@ def test_paddle_loads_what_is_written(paddle, tmp_path) -> None:
         assert back.names == (table or {})
 
 
-def test_paddle_resumes_an_optimiser_that_is_written(paddle, tmp_path) -> None:
-    _, optimiser = optimiser_after(paddle, 3)
-    paddle.save(optimiser.state_dict(), str(tmp_path / "a.pdopt"))
+def test_paddle_resumes_an_optimizer_that_is_written(paddle, tmp_path) -> None:
+    _, optimizer = optimizer_after(paddle, 3)
+    paddle.save(optimizer.state_dict(), str(tmp_path / "a.pdopt"))
     original = read(tmp_path / "a.pdopt")
     write(tmp_path / "b.pdopt", original.tree, names=original.names)
     loaded = paddle.load(str(tmp_path / "b.pdopt"))
     assert loaded["LR_Scheduler"] == {"last_epoch": 0, "last_lr": 0.1}
-    optimiser.set_state_dict(loaded)
+    optimizer.set_state_dict(loaded)
     again = read(tmp_path / "b.pdopt")
     same(again.arrays, original.arrays)
     assert (again.format, again.names) == ("pdopt", original.names)

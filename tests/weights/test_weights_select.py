@@ -51,7 +51,7 @@ def test_several_candidates_are_listed() -> None:
     assert "and 28 more" in refused(many, "holds 40 sets")
 
 
-def test_an_optimiser_is_found_when_it_is_asked_for() -> None:
+def test_an_optimizer_is_found_when_it_is_asked_for() -> None:
     content = pickle.dumps({"model": state(), "optimizer": PADDLE_ADAM})
     weights = read_bytes(content, "x", kind="optimiser")
     assert (weights.key, weights.format) == ("optimizer", "pdopt")

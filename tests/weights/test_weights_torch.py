@@ -40,16 +40,16 @@ def test_reads_a_state_dict(torch) -> None:
 
 def test_reads_a_whole_checkpoint(torch) -> None:
     model = network(torch)
-    optimiser = torch.optim.Adam(model.parameters())
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [3, 5])
+    optimizer = torch.optim.Adam(model.parameters())
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 5])
     for _ in range(4):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         sum(parameter.sum() for parameter in model.parameters()).backward()
-        optimiser.step()
+        optimizer.step()
         schedule.step()
     content = {
         "model": model.state_dict(),
-        "optimizer": optimiser.state_dict(),
+        "optimizer": optimizer.state_dict(),
         "schedule": schedule.state_dict(),
         "epoch": 3,
         "notes": ["α", None, True, -1.5, (1, 2**40)],
@@ -69,9 +69,9 @@ def test_reads_a_whole_checkpoint(torch) -> None:
         "cpu",
     )
     assert tree["best"] == 0.5
-    assert tree["optimizer"]["param_groups"] == optimiser.state_dict()["param_groups"]
+    assert tree["optimizer"]["param_groups"] == optimizer.state_dict()["param_groups"]
     first = tree["optimizer"]["state"][0]
-    assert np.array_equal(first["exp_avg"], optimiser.state_dict()["state"][0]["exp_avg"].numpy())
+    assert np.array_equal(first["exp_avg"], optimizer.state_dict()["state"][0]["exp_avg"].numpy())
     assert torch_steps(tree["optimizer"]) == {4}
     assert tree["schedule"]["milestones"] == {3: 1, 5: 1}
     assert torch_steps({"state": {0: {"step": 7}, 1: {"step": 2.5}, 2: {}}, "param_groups": []}) == {7, None}

@@ -62,7 +62,7 @@ class Following:
 
         return self._note(value, variance, send)
 
-    def normalise(self, layer: BatchNorm, x, weight, bias, statistics) -> Rounded:
+    def normalize(self, layer: BatchNorm, x, weight, bias, statistics) -> Rounded:
         """Errors of the batch's mean and variance are shared by the batch, so a later sum over it adds them up."""
         axes, rank = but_channels(x.value.ndim), x.value.ndim
         count = x.value.size // layer.features
@@ -84,10 +84,10 @@ class Following:
         return self._note(
             value,
             gamma**2 * (variance + self.once * scaled**2) + self.once * value**2,
-            lambda y: self._normalise_back(y, x, weight, bias, number, inverse, statistics is None),
+            lambda y: self._normalize_back(y, x, weight, bias, number, inverse, statistics is None),
         )
 
-    def _normalise_back(self, y, x, weight, bias, number, inverse, batch: bool) -> None:
+    def _normalize_back(self, y, x, weight, bias, number, inverse, batch: bool) -> None:
         """γ/σ · (g − mean(g) − x̂ · mean(g x̂)), in which the three may cancel."""
         (scaled, variance), rank = number, y.value.ndim
         axes, g, of_g = but_channels(rank), y.gradient, y.gradient_variance

@@ -61,8 +61,8 @@ def running_statistics(recipe: Recipe, weights: Arrays, image, label, noise, mas
     watching, after = _Watching(), {}
     walk(watching, recipe, weights, image, label, noise, masks)
     layers = [(n.prefix, layer) for n in recipe.model.networks().values() for layer in n.layers]
-    normalised = [(prefix, layer) for prefix, layer in layers if isinstance(layer, BatchNorm)]
-    for (prefix, layer), x in zip(normalised, watching.inputs, strict=True):
+    normalized = [(prefix, layer) for prefix, layer in layers if isinstance(layer, BatchNorm)]
+    for (prefix, layer), x in zip(normalized, watching.inputs, strict=True):
         axes = but_channels(x.ndim)
         batch = {"running_mean": x.mean(axes), "running_var": x.var(axes, ddof=layer.variance == "unbiased")}
         for part, value in batch.items():
@@ -77,9 +77,9 @@ class _Watching(Exact):
     def __init__(self) -> None:
         self.inputs: list[np.ndarray] = []
 
-    def normalise(self, layer, x, weight, bias, statistics):
+    def normalize(self, layer, x, weight, bias, statistics):
         self.inputs.append(x)
-        return super().normalise(layer, x, weight, bias, statistics)
+        return super().normalize(layer, x, weight, bias, statistics)
 
 
 def objective(

@@ -28,7 +28,7 @@ class Exact:
         y = product_map(layer, x.shape).output(weight, x)
         return y if bias is None else y + per_channel(bias, y.ndim)
 
-    def normalise(self, layer: BatchNorm, x, weight, bias, statistics: tuple | None) -> np.ndarray:
+    def normalize(self, layer: BatchNorm, x, weight, bias, statistics: tuple | None) -> np.ndarray:
         """`statistics`: mean and variance `[C]`, or None for the batch's own, whose variance is then the biased one."""
         axes = but_channels(x.ndim)
         mean, variance = (x.mean(axes), x.var(axes)) if statistics is None else statistics
@@ -132,7 +132,7 @@ class _Walk:
                 return self.arithmetic.scale(x, self.masks[layer.name]) if self.masks else x
             case BatchNorm():
                 statistics = None if self.training else (own["running_mean"], own["running_var"])
-                return self.arithmetic.normalise(layer, x, own["weight"], own["bias"], statistics)
+                return self.arithmetic.normalize(layer, x, own["weight"], own["bias"], statistics)
         return self.arithmetic.weigh(layer, own["weight"], own.get("bias"), x)
 
 

@@ -20,7 +20,7 @@ MAX_NAMES = 50_000_000  # characters of all dotted names together
 TEXT_NODE = 16  # characters of text that count as one node
 MAX_SHARING = 8  # how many times the file's size its arrays may take when each mention is counted
 _PLAIN = frozenset({int, float, bool, type(None)})
-_OPTIMISER_KEY = re.compile(r"_(moment\d|beta\d_pow_acc|velocity|moment|inf_norm|mean_square|mean_grad|momentum)_\d+$")
+_OPTIMIZER_KEY = re.compile(r"_(moment\d|beta\d_pow_acc|velocity|moment|inf_norm|mean_square|mean_grad|momentum)_\d+$")
 LISTED = 12  # names in one refusal
 KINDS = ("weights", "optimiser")
 NAME_TABLE = "StructuredToParameterName@@"
@@ -108,7 +108,7 @@ class _Resolver:
         return value, nodes, bytes_, levels
 
 
-def is_optimiser(node: Any) -> bool:
+def is_optimizer(node: Any) -> bool:
     """Whether a dict is an optimiser's state: torch's two keys, or Paddle's `…_moment1_0` names or LR_Scheduler."""
     if not isinstance(node, dict):
         return False
@@ -117,7 +117,7 @@ def is_optimiser(node: Any) -> bool:
     if "LR_Scheduler" in node and node.keys() <= {"LR_Scheduler", "master_weights"}:
         return True
     return any(
-        type(key) is str and isinstance(value, np.ndarray) and _OPTIMISER_KEY.search(key) for key, value in node.items()
+        type(key) is str and isinstance(value, np.ndarray) and _OPTIMIZER_KEY.search(key) for key, value in node.items()
     )
 
 
@@ -171,7 +171,7 @@ def select(tree: Any, key: str | None, kind: str | None) -> tuple[str | None, An
             raise Malformed(f"there is no {quoted(key)} in it", _choices(dicts))
         return key, dicts[key]
     found = state_dicts(tree)
-    wanted = [where for where, optimiser in found.items() if optimiser == (kind == "optimiser")]
+    wanted = [where for where, optimizer in found.items() if optimizer == (kind == "optimiser")]
     if not wanted and kind is None:
         wanted = list(found)
     if len(wanted) > 1:
@@ -192,14 +192,14 @@ def part_at(tree: Any, key: str | None) -> Any:
 def state_dicts(tree: Any) -> dict[str, bool]:
     """The dotted keys of the dicts that hold tensors ("." is the top), and whether each is an optimiser's state."""
     dicts = _named(_dicts(tree, None))
-    return {where: is_optimiser(node) for where, node in dicts.items() if is_optimiser(node) or _is_state(node)}
+    return {where: is_optimizer(node) for where, node in dicts.items() if is_optimizer(node) or _is_state(node)}
 
 
 def _dicts(node: Any, where: str | None, everywhere: bool = False) -> Iterator[tuple[str, Any]]:
     """Every dict of a tree with its dotted key; what lies inside an optimiser's state only if asked for."""
     if isinstance(node, dict):
         yield "." if where is None else where, node
-        if is_optimiser(node) and not everywhere:
+        if is_optimizer(node) and not everywhere:
             return
     for name, value in _children(node, where):
         yield from _dicts(value, name, everywhere)

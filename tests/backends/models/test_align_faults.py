@@ -157,18 +157,18 @@ def test_what_goes_wrong_in_the_second_step_alone_is_found_there():
     ticks = {"count": 0}  # every pass takes three steps, in float64, in float32 and to see what rounding does
 
     def make(parameters):
-        optimiser = torch.optim.SGD(parameters, lr=0.1)
-        plain = optimiser.step
+        optimizer = torch.optim.SGD(parameters, lr=0.1)
+        plain = optimizer.step
 
         def step(closure=None):
             ticks["count"] += 1
             if ticks["count"] % 3 == 2:
-                for group in optimiser.param_groups:
+                for group in optimizer.param_groups:
                     group["lr"] = 0.2
             return plain(closure)
 
-        optimiser.step = step
-        return optimiser
+        optimizer.step = step
+        return optimizer
 
     def make_paddle(parameters):
         return paddle.optimizer.SGD(0.1, parameters=parameters)
@@ -186,7 +186,7 @@ def test_what_goes_wrong_in_the_second_step_alone_is_found_there():
     ],
     ids=["beta2", "eps", "decay"],
 )
-def test_optimisers_with_other_numbers_are_found_and_explained(paddles, torchs, why):
+def test_optimizers_with_other_numbers_are_found_and_explained(paddles, torchs, why):
     def make_paddle(parameters):
         return paddle.optimizer.Adam(1e-2, parameters=parameters, **paddles)
 

@@ -33,7 +33,7 @@ from systems import everything
 STEPS = 4
 
 
-def normalised() -> Recipe:
+def normalized() -> Recipe:
     """A convolutional autoencoder whose biases feed batch normalisation: their true gradients are 0."""
     encoder = Network(
         "encoder",
@@ -76,7 +76,7 @@ SYSTEMS = {
         kl="published_2d", over_values="mean", over_batch="mean", beta=0.5, printed="epoch_sum"
     ),
     "colour, clipped": small("aistudio-cvae", width=2, channels=3, clip_norm=0.5),
-    "normalised": normalised(),
+    "normalised": normalized(),
     **small_torch_recipes(),
 }
 
