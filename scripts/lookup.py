@@ -9,7 +9,7 @@ from typing import Any
 EXAMPLES = """examples:
   dualport lookup paddle.nn.Conv2DTranspose    both signatures, weights, what differs, how it was proved
   dualport lookup F.interpolate                any name of either framework, whole or in part, in any case
-  dualport lookup torch.gather                 `gather` alone is two things: each framework means another
+  dualport lookup paddle.scatter               `scatter` alone is two things: each framework means another
   dualport lookup torch.nn.LSTM --json         everything as data
   dualport lookup                              all that there is, by family
 """

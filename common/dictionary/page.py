@@ -1,6 +1,7 @@
 """An entry for people: as data for JSON, and as titled tables, from which a terminal and docs/dictionary.md are made.
 
-`python -m dualport.common.dictionary.page docs/dictionary.md` writes the page; `--check` says whether it is current.
+Run as `python -m dualport.common.dictionary.page docs/dictionary.md` it writes that page; `--check` says whether
+it is current.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def reduced(each: np.ndarray, reduction: str) -> np.ndarray:
 def loss(
     kind: str, torch: str, paddle: str, each: Callable, inputs: Sequence[Input], *arguments: Argument,
     reductions: Sequence[str] = ("mean", "sum", "none"), labelled: bool = True, proof: Sequence[Proof] = (),
-    bound: str = "float64 forward", **more: Any,
+    bound: str = "float64 forward", before: int = 0, **more: Any,
 ) -> Entry:  # fmt: skip
     """A loss, proved as a layer with the first of the reductions and as a function with each other.
 
@@ -39,6 +39,7 @@ def loss(
         labelled: whether it has an argument for its target.
         proof: more proofs.
         bound: row of the table of tolerances for all proofs.
+        before: how many of its arguments both frameworks take before the reduction.
     """
 
     def formula(*arrays, reduction: str = "mean", **settings):
@@ -48,5 +49,5 @@ def loss(
     proofs = [proved_layer(*inputs, reduction=reductions[0]), *proofs, *proof]
     if bound != "float64 forward":
         proofs = [replace(call, bound=bound) for call in proofs]
-    arguments = (REDUCTION, *((TARGET,) if labelled else ()), *arguments)
+    arguments = (*((TARGET,) if labelled else ()), *arguments[:before], REDUCTION, *arguments[before:])
     return entry(kind, torch, paddle, arguments, given="all", proof=proofs, **{"formula": formula} | more)

@@ -67,11 +67,11 @@ ENTRIES: tuple[Entry, ...] = (
     loss("poisson_nll_loss", "nn.PoissonNLLLoss F.poisson_nll_loss", "nn.PoissonNLLLoss F.poisson_nll_loss",
          _poisson_nll, (real(6, 5), positive(6, 5, fixed=True)),
          setting("log_input", True), setting("full", False), setting("eps", 1e-8, "eps _epsilon", paddle="epsilon"),
-         proof=(proved(positive(6, 5), positive(6, 5, fixed=True), log_input=False, eps=1e-3),
+         before=3, proof=(proved(positive(6, 5), positive(6, 5, fixed=True), log_input=False, eps=1e-3),
                 proved(real(6, 5), positive(6, 5, fixed=True), full=True))),
     loss("gaussian_nll_loss", "nn.GaussianNLLLoss F.gaussian_nll_loss", "nn.GaussianNLLLoss F.gaussian_nll_loss",
          _gaussian_nll, (*TWO, VARIANCE), setting("full", False, "full"),
-         setting("eps", 1e-6, "eps epsilon", paddle="epsilon"),
+         setting("eps", 1e-6, "eps epsilon", paddle="epsilon"), before=2,
          differs=(Contrast("gradient of the variance", "given", "none, in silence"),),
          proof=(proved(*TWO, VARIANCE, full=True), proved(*TWO, VARIANCE, eps=1.0))),
 )  # fmt: skip
