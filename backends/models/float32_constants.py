@@ -45,7 +45,11 @@ def rounded_activation(kind: str, tensor: Tensor) -> Tensor | None:
     if kind == "hardsigmoid":
         return (tensor * HARDSIGMOID_SLOPE + 0.5).clip(0, 1)
     if kind == "selu":
-        return SELU_SCALE * tensor.where(tensor > 0, SELU_ALPHA * tensor.expm1())
+        made = SELU_SCALE * tensor.where(tensor > 0, SELU_ALPHA * tensor.expm1())
+        # The gradient below zero has the product of both, rounded once more: what is added is zero but for that.
+        product = SELU_SCALE * SELU_ALPHA
+        more = tensor.clip(max=0) * (rounded(product) - product)
+        return made + (more - more.detach())
     return None
 
 

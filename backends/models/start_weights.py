@@ -10,10 +10,11 @@ import numpy as np
 from ...common.compare.matching.graph import Node, nodes_of
 from ...common.compare.matching.layers import Matching, carried, match_nodes
 from ...common.compare.models import graph_of
-from ...common.errors import BadInput
+from ...common.errors import BadInput, listed
 from ...common.traces.reading import call_of, open_trace
 from ...common.traces.writing import Stored
 from ...common.weights import read
+from ...common.weights.fit import LISTED, misfits
 from ...common.weights.rules import COUNTER
 from .model import UserModel
 from .trace import head_of, put_all
@@ -58,17 +59,14 @@ def load_file(model: UserModel, path: str, key: str | None = None, dtype: str | 
             f"{path}: is in {file.framework}'s layout, and {model.framework} gives the weights here; "
             "give the other --direction, or the weights of this framework"
         )
-    known = {name: tuple(tensor.shape) for name, tensor in model.backend.weights.tensors(model.model).items()}
-    wrong = [f"{name} missing" for name in model.stored if name not in file.arrays and not name.endswith(COUNTER)]
-    wrong += [f"{name} unexpected" for name in file.arrays if name not in known]
-    wrong += [
-        f"{name} is {list(array.shape)}, not {list(model.stored[name].shape)}"
-        for name, array in file.arrays.items()
-        if name in model.stored and array.shape != model.stored[name].shape
-    ]
+    wrong = misfits(
+        file.arrays,
+        {name: array.shape for name, array in model.stored.items()},
+        optional=[name for name in model.stored if name.endswith(COUNTER)],
+        beside=model.backend.weights.tensors(model.model).__contains__,  # such as the state of a dropout
+    )
     if wrong:
-        more = f" and {len(wrong) - 20} more" if len(wrong) > 20 else ""
-        raise BadInput(f"{path}: does not fit {model.reference}: {'; '.join(wrong[:20])}{more}")
+        raise BadInput(f"{path}: does not fit {model.reference}: {listed(wrong, LISTED, '; ')}")
     for name, array in file.arrays.items():
         if name in model.stored:
             model.stored[name] = np.array(array, dtype=model.stored[name].dtype)
