@@ -95,12 +95,12 @@ def graph_of(trace: Trace) -> dict[str, Node]:
 
 
 def diff(
-    a: Trace, b: Trace, said: Mapping[str, str] | None = None, tell: Callable[[str], None] = lambda what: None
+    a: Trace, b: Trace, layer_map: Mapping[str, str] | None = None, tell: Callable[[str], None] = lambda what: None
 ) -> Comparison:
     """Compare two traces.
 
     Args:
-        said: path in a → path in b, for layers that are not matched by themselves.
+        layer_map: path in a → path in b, for layers that are not matched by themselves.
         tell: called with each mode before it is compared.
 
     Raises:
@@ -110,7 +110,7 @@ def diff(
     modes = [mode for mode in a.head["modes"] if any((dtype, mode) in shared for dtype in _both(a, b))]
     if not modes:
         raise BadInput("the traces have no precision and mode in common; record both with the same --dtype and --mode")
-    matching = match_nodes(graph_of(a), graph_of(b), said)
+    matching = match_nodes(graph_of(a), graph_of(b), layer_map)
     names, layers = side_names(a, b), {x: y for x, y, _ in matching.pairs}
     rungs: list[Rung] = []
     first, notes, paired, forwards = ([], []), [], {}, {}

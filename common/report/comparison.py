@@ -143,7 +143,7 @@ def _parting(comparison: Comparison) -> Section:
         rows.append(["float32 error", *(error_text(row.error32.get(side)) for side in sides)])
     rows = [line for line in rows if any(line[1:])]
     blocks: list[Block] = [Table(["", *sides], rows)] if rows else []
-    blocks += [*_own(comparison), *_explanations(comparison)]
+    blocks += [*_by_themselves(comparison), *_explanations(comparison)]
     return Section("Where it parts", _first(rung, row), blocks, ok=False)
 
 
@@ -162,7 +162,7 @@ def _first(rung: Rung, row: Row) -> str:
     return f"{said}\n\nWhat goes in differs by {error_text(inherited)}, what comes out by {own}; the bound is {limit}."
 
 
-def _own(comparison: Comparison) -> list[Block]:
+def _by_themselves(comparison: Comparison) -> list[Block]:
     found: dict[tuple, list[tuple[Rung, Row]]] = {}
     for rung, row in comparison.by_themselves():
         found.setdefault((row.name, row.place.lines), []).append((rung, row))
@@ -171,10 +171,10 @@ def _own(comparison: Comparison) -> list[Block]:
     rungs = {rung.name for same in found.values() for rung, _ in same}
     note = FOLLOWS if "gradients" in rungs and len(rungs) > 1 else ""
     header = ["what parts by itself", "rung", "its inputs", "itself", *comparison.names]
-    return [Table(header, [_own_line(comparison, same) for same in found.values()], note=note)]
+    return [Table(header, [_one_by_itself(comparison, same) for same in found.values()], note=note)]
 
 
-def _own_line(comparison: Comparison, same: list[tuple[Rung, Row]]) -> list[Cell]:
+def _one_by_itself(comparison: Comparison, same: list[tuple[Rung, Row]]) -> list[Cell]:
     """One call, with the rungs that it parts in: `forward; eval`."""
     rung, row = same[0]
     pair, lines = comparison.pair_of(rung, row), comparison.lines_of(rung, row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-MOST_OWN, MOST_CALLS = 12, 20
+MOST_BY_THEMSELVES, MOST_CALLS = 12, 20
 WAYS = {"name": "by name", "graph": "by what feeds them", "only one of its kind": "as the only ones of their kind",
         "map": "as --map says"}  # fmt: skip
 
@@ -93,11 +93,11 @@ def _by_themselves(comparison) -> None:
     told = set()
     for rung in comparison.forwards.values():
         rows = [row for row in rung.rows if row.by_itself and row.name not in told]
-        for row in rows[:MOST_OWN]:
+        for row in rows[:MOST_BY_THEMSELVES]:
             told.add(row.name)
             print(f"by itself: {row.name}: {row.remark}, error {error_text(row.own_error, 'equal')}")
-        if len(rows) > MOST_OWN:
-            print(f"by themselves: {len(rows) - MOST_OWN} more calls, all in the report")
+        if len(rows) > MOST_BY_THEMSELVES:
+            print(f"by themselves: {len(rows) - MOST_BY_THEMSELVES} more calls, all in the report")
 
 
 def _matched(matching) -> str:

@@ -21,11 +21,11 @@ TRIED = 4  # weights whose update is recomputed
 STATISTICS = ("running_mean", "running_var")
 
 
-def explain_difference(comparison: Comparison, a: Trace, b: Trace, own: Path | None = None) -> list[Explanation]:
+def explain_difference(comparison: Comparison, a: Trace, b: Trace, followed: Path | None = None) -> list[Explanation]:
     """Tested explanations of what parts first: weights, outputs, gradients, statistics or steps.
 
     Args:
-        own: where a followed pass kept the second side's outputs.
+        followed: where a followed pass kept the second side's outputs.
     """
     explainers = {
         "weights": _weights,
@@ -34,14 +34,14 @@ def explain_difference(comparison: Comparison, a: Trace, b: Trace, own: Path | N
         "running statistics": _after,
         "step": _after,
     }
-    found: list[Explanation] = []
+    explanations: list[Explanation] = []
     for rung in comparison.verdict.rungs:
         if rung.first is None or rung.first.same or rung.key not in explainers:
             continue
-        found += explainers[rung.key](rung, Recorded(comparison, a, b, comparison.mode_of(rung), own))
-        if found:
+        explanations += explainers[rung.key](rung, Recorded(comparison, a, b, comparison.mode_of(rung), followed))
+        if explanations:
             break
-    return found
+    return explanations
 
 
 def _of(row: Row, explanations: Iterable[Explanation]) -> list[Explanation]:
@@ -49,23 +49,23 @@ def _of(row: Row, explanations: Iterable[Explanation]) -> list[Explanation]:
 
 
 def _forward(rung: Rung, recorded: Recorded) -> list[Explanation]:
-    found = []
+    explanations = []
     rows = [row for row in rung.rows if row.by_itself and row.place.pair >= 0][:MOST]
     for row in rows:
         evidence = recorded.evidence(recorded.pairs[row.place.pair])
         if evidence is not None:
-            found += _of(row, explain(evidence))
-    return found if rows else _outputs(rung, recorded)
+            explanations += _of(row, explain(evidence))
+    return explanations if rows else _outputs(rung, recorded)
 
 
 def _outputs(rung: Rung, recorded: Recorded) -> list[Explanation]:
     """Where every call agrees and what the models return does not: what was done to it on the way out."""
-    found = []
+    explanations = []
     for row in rung.rows:
         arrays = recorded.at(row.place) if row.about.what == "output" and not row.same else (None, None)
         if all(one is not None and one.dtype.kind == "f" for one in arrays):
-            found += _of(row, explain_gradient(recorded.names, arrays, "output"))
-    return found
+            explanations += _of(row, explain_gradient(recorded.names, arrays, "output"))
+    return explanations
 
 
 def _weights(rung: Rung, recorded: Recorded) -> list[Explanation]:
@@ -73,46 +73,46 @@ def _weights(rung: Rung, recorded: Recorded) -> list[Explanation]:
     differing = [row for row in rung.rows if not row.same]
     arrays = {row.about.name: recorded.arrays("start", (row.about.name, row.about.other_name)) for row in differing}
     sides = tuple({name: both[side] for name, both in arrays.items()} for side in (0, 1))
-    found = _of(rung.first, explain_exchanged(recorded.names, sides))
+    explanations = _of(rung.first, explain_exchanged(recorded.names, sides))
     told, views = set(), recorded.traces[0].views
-    for row in [] if found else differing:
+    for row in [] if explanations else differing:
         view = views[row.about.name]
         if (view.kind, view.leaf) in told or view.leaf not in ("weight", "bias"):
             continue
         told.add((view.kind, view.leaf))
         beside = (one.shape for one in views.values() if one.owner == view.owner and one.leaf == "weight")
         shape = next(beside, view.shape)
-        found += _of(row, explain_initial(recorded.names, view.kind, shape, arrays[row.about.name]))
-    return found[:MOST]
+        explanations += _of(row, explain_initial(recorded.names, view.kind, shape, arrays[row.about.name]))
+    return explanations[:MOST]
 
 
 def _gradients(rung: Rung, recorded: Recorded) -> list[Explanation]:
-    found = []
+    explanations = []
     for row in [row for row in rung.rows if not row.same and row.by_itself][:MOST]:
         arrays = recorded.at(row.place)
         if all(one is not None for one in arrays) and arrays[0].shape == arrays[1].shape:
-            found += _of(row, explain_gradient(recorded.names, arrays))
-    return found
+            explanations += _of(row, explain_gradient(recorded.names, arrays))
+    return explanations
 
 
 def _after(rung: Rung, recorded: Recorded) -> list[Explanation]:
     """Running statistics by their rule; moments and weights by the optimiser's."""
-    found, owners, step = [], set(), rung.step or 0
+    explanations, owners, step = [], set(), rung.step or 0
     rows = [row for row in rung.rows if not row.same and not row.below_rounding]
     weights = [row for row in rows if row.about.what == "weight"]
     for row in weights:
         owner, _, leaf = row.about.name.rpartition(".")
-        if leaf in STATISTICS and owner not in owners and step <= 1 and len(found) < MOST:
+        if leaf in STATISTICS and owner not in owners and step <= 1 and len(explanations) < MOST:
             state = recorded.statistics(owner, row.about.other_name.rpartition(".")[0], step)
-            found += _of(row, explain_statistics(recorded.names, *state) if state else [])
+            explanations += _of(row, explain_statistics(recorded.names, *state) if state else [])
             owners.add(owner)
     trained = [row for row in weights if not row.about.name.endswith(STATISTICS)]
     for row in trained[:TRIED] if step else []:
         state = recorded.step((row.about.name, row.about.other_name), step)
         told = _of(row, explain_step(recorded.names, *state) if state else [])
         if told:
-            return found + told
-    return found + (_moments(rows, recorded) if step == 1 else [])
+            return explanations + told
+    return explanations + (_moments(rows, recorded) if step == 1 else [])
 
 
 def _moments(rows: list[Row], recorded: Recorded) -> list[Explanation]:

@@ -56,11 +56,11 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(name or "the model itself" for name in names[:LISTED]) + more
 
 
-def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], said: Mapping[str, str] | None = None) -> Matching:
+def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping[str, str] | None = None) -> Matching:
     """Match the layers of two models.
 
     Args:
-        said: what the user says: path in a → path in b; a path stands for all that is below it too.
+        layer_map: what the user says, path in a → path in b; a path stands for all that is below it too.
 
     Raises:
         BadInput: what the user says names no layer, or two that cannot be the same.
@@ -72,7 +72,7 @@ def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], said: Mapping[str,
         found.pairs.append((x, y, how))
         left.pop(x), right.pop(y)
 
-    for x, y in _said(a, b, said or {}).items():
+    for x, y in _pairs_of_map(a, b, layer_map or {}).items():
         if x in left and y in right:
             _fits(a[x], b[y], found.conflicts)
             pair(x, y, "map")
@@ -100,9 +100,9 @@ def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], said: Mapping[str,
     return found
 
 
-def _said(a: Mapping[str, Node], b: Mapping[str, Node], said: Mapping[str, str]) -> dict[str, str]:
+def _pairs_of_map(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping[str, str]) -> dict[str, str]:
     pairs = {}
-    for x, y in said.items():
+    for x, y in layer_map.items():
         below = {name: y + name[len(x) :] for name in a if name == x or name.startswith(f"{x}." if x else "")}
         known = {name: other for name, other in below.items() if other in b}
         if not known:
