@@ -14,7 +14,7 @@ from ...common.compare.matching.graph import nodes_of
 from ...common.compare.matching.layers import Matching, match_nodes
 from ...common.compare.row import Row, judged
 from ...common.distance import relative_error
-from ...common.errors import BadInput, choose
+from ...common.errors import BadInput, by_size, choose
 from ...common.traces.inputs import Input
 from ...common.traces.plan import Plan
 from ...common.weights import read, write
@@ -209,7 +209,7 @@ def _checks(order: list[UserModel], outputs: list[list[np.ndarray]], conversion:
     ends = [f"{model.framework} ({Path(file).name})" for model, file in zip(order, files, strict=True)]
     if [output.shape for output in outputs[0]] != [output.shape for output in outputs[1]]:
         return [judged(About("shapes of outputs", *ends), float("inf"), "float64 forward")]
-    inputs = ", ".join("×".join(map(str, wanted.shape)) for wanted in order[0].plan.inputs)
+    inputs = ", ".join(by_size(wanted.shape) for wanted in order[0].plan.inputs)
     worst = max((relative_error(b, a) for a, b in zip(*outputs, strict=True)), default=float("inf"))
     quantity = "float64 forward" if dtype == "float64" else "converted model, float32 forward"
     return [judged(About("outputs of a model", *ends, f"{inputs} in {dtype}"), worst, quantity)]

@@ -13,6 +13,7 @@ from ..compare.row import Row
 from ..compare.summary import computes, told_apart
 from ..compare.verdict import FAIL, Rung, Verdict
 from ..compare.wording import error_text, measured
+from ..errors import listed
 from ..tolerances import TOLERANCES
 from .blocks import Block, Cell, Report, Section, Table, Text
 from .plots import growth_plot, layers_plot, steps_plot
@@ -197,8 +198,7 @@ def _explanations(comparison: Comparison) -> list[Block]:
     first, _ = comparison.first_divergence
     left = [row.name for rung, row in comparison.by_themselves() if rung is first and row.name not in calls]
     if left:
-        more = f" and {len(left) - MOST_NAMES} more" if len(left) > MOST_NAMES else ""
-        note += f" Without an explanation: {', '.join(left[:MOST_NAMES])}{more}."
+        note += f" Without an explanation: {listed(left, MOST_NAMES)}."
     return [Table(header, rows, marks, note)]
 
 

@@ -64,6 +64,7 @@ def _facts(a: dict, b: dict) -> list[tuple[str, object]]:
 def print_outcome(comparison, every: bool = False) -> None:
     """Rungs, what parts by itself, tested explanations, calls without counterpart, and the verdict last."""
     from dualport.common.compare.wording import error_text, measured, short
+    from dualport.common.errors import listed
     from dualport.scripts.terminal.rung_table import RungTable
 
     table = RungTable(comparison.names, timed=False)
@@ -79,8 +80,7 @@ def print_outcome(comparison, every: bool = False) -> None:
         print(f"{mark}: {one.call}: {one.text} ({measured(one.before, 'equal')} → {measured(one.after, 'equal')})")
     for side, calls in zip(comparison.names, comparison.unpaired, strict=True):
         if calls:
-            more = f" and {len(calls) - MOST_CALLS} more" if len(calls) > MOST_CALLS else ""
-            print(f"no counterpart, {side}: {', '.join(calls[:MOST_CALLS])}{more}")
+            print(f"no counterpart, {side}: {listed(calls, MOST_CALLS)}")
     for note in comparison.notes:
         print(f"note: {note}")
     print(_matched(comparison.matching))

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...errors import BadInput
+from ...errors import BadInput, by_size, listed
 from .graph import Node
 
 LISTED = 12  # names in one sentence
@@ -52,8 +52,7 @@ class Matching:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(name or "the model itself" for name in names[:LISTED]) + more
+    return listed([name or "the model itself" for name in names], LISTED)
 
 
 def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping[str, str] | None = None) -> Matching:
@@ -114,7 +113,7 @@ def _pairs_of_map(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mappi
 def _fits(x: Node, y: Node, conflicts: list[str]) -> None:
     for leaf in x.weights:
         if leaf in y.weights and x.weights[leaf].shape != y.weights[leaf].shape:
-            shapes = ["×".join(map(str, node.weights[leaf].shape)) or "a number" for node in (x, y)]
+            shapes = [by_size(node.weights[leaf].shape) for node in (x, y)]
             conflicts.append(f"{x.weights[leaf].name} is {shapes[0]}, {y.weights[leaf].name} is {shapes[1]}")
     for one, other in ((x, y), (y, x)):
         for leaf, view in one.weights.items():
