@@ -65,7 +65,6 @@ class Device(Protocol):
         Raises:
             Unsupported: nothing would be rounded, and float32 would pass for TF32.
         """
-        ...
 
     def refusal(self, error: RuntimeError, dtype: str) -> str | None:
         """Why the framework refuses a precision; None of an error that means something else."""
@@ -77,7 +76,6 @@ class Device(Protocol):
 
     def seed_all(self, seed: int) -> None:
         """Make what the framework draws itself repeatable: fresh weights, and the noise of a rounding pass."""
-        ...
 
     def default_dtype(self, dtype: str) -> AbstractContextManager[None]:
         """Within, what a model makes without saying its type is of this one."""
@@ -121,7 +119,6 @@ class Tensors(Protocol):
 
     def on_gradient(self, tensor: Tensor, write: Callable[[Tensor], Tensor | None]) -> None:
         """Call `write(gradient)` once the whole gradient of a tensor is known; what it returns takes its place."""
-        ...
 
     def keeper(self, tensor: Tensor) -> Callable[[], None]:
         """Take a tensor's gradient away, and give what puts it back with its memory, values, type, place and flag."""
@@ -155,7 +152,6 @@ class Weights(Protocol):
 
     def assign(self, model: Model, arrays: Mapping[str, np.ndarray]) -> None:
         """Set those that are given, in the type that each has; others stay."""
-        ...
 
     def load_strictly(self, model: Model, arrays: Mapping[str, np.ndarray]) -> None:
         """Load a state dict through the framework's own loading.
@@ -163,19 +159,15 @@ class Weights(Protocol):
         Raises:
             BadInput: the framework does not take it, or a key is missing or unexpected.
         """
-        ...
 
     def to_dtype(self, model: Model, dtype: str) -> None:
         """Bring floating parameters and buffers to a type, in place."""
-        ...
 
     def to_device(self, model: Model, device: str) -> None:
         """Bring parameters and buffers to a device, in place."""
-        ...
 
     def clear_gradients(self, model: Model) -> None:
         """Leave no parameter a gradient, not even zeros."""
-        ...
 
 
 class Optimizers(Protocol):
@@ -195,11 +187,9 @@ class Optimizers(Protocol):
 
     def load_state(self, optimizer: Optimizer, parameters: Mapping[str, Tensor], state: OptimizerState) -> None:
         """Have a fresh Adam go on from moments (in the parameters' own layout) and a step."""
-        ...
 
     def clip_gradients(self, parameters: Sequence[Tensor], bound: float) -> None:
         """Scale all gradients by bound / (norm + 1e-6) where their global norm exceeds the bound: PyTorch's form."""
-        ...
 
 
 class Calls(Protocol):

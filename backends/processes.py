@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import queue
 import signal
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -167,16 +168,13 @@ def _lives(number: int) -> bool:
     return True
 
 
-class _shared_cores:  # noqa: N801 - reads as a statement
+@contextlib.contextmanager
+def _shared_cores(count: int) -> Iterator[None]:
     """While processes start, tell their numerical libraries how many cores each may use."""
-
-    def __init__(self, count: int) -> None:
-        self.share = str(max(1, (os.cpu_count() or 1) // max(count, 1)))
-
-    def __enter__(self) -> None:
-        self.before = os.environ.get(THREADS)
-        os.environ.setdefault(THREADS, self.share)
-
-    def __exit__(self, *_: object) -> None:
-        if self.before is None:
+    before = os.environ.get(THREADS)
+    os.environ.setdefault(THREADS, str(max(1, (os.cpu_count() or 1) // max(count, 1))))
+    try:
+        yield
+    finally:
+        if before is None:
             os.environ.pop(THREADS, None)

@@ -11,15 +11,6 @@ MODEL = nn.Layer
 rounds_constants = True
 
 __all__ = [
-    "MODEL",
-    "Model",
-    "Net",
-    "Session",
-    "calls",
-    "device",
-    "optimizers",
-    "reconstruction_error",
-    "rounds_constants",
-    "tensors",
-    "weights",
+    "MODEL", "Model", "Net", "Session", "calls", "device", "optimizers", "reconstruction_error", "rounds_constants",
+    "tensors", "weights",
 ]  # fmt: skip

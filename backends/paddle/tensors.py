@@ -15,6 +15,7 @@ from .calls import quiet
 
 REPEATED = 1_000_003  # a prime: no two rows of a tensor get the same numbers
 is_tensor = paddle.is_tensor
+is_floating = paddle.is_floating_point
 without_gradients = paddle.no_grad
 stack = paddle.stack
 
@@ -43,10 +44,6 @@ def to_numpy(tensor: Tensor) -> np.ndarray:
 
 def to_array(tensor: Tensor) -> np.ndarray:
     return np.array(to_numpy(tensor), order="C")
-
-
-def is_floating(tensor: Tensor) -> bool:
-    return tensor.is_floating_point()
 
 
 def has_gradient(tensor: Tensor) -> bool:

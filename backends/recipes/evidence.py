@@ -30,7 +30,7 @@ STATE = "{}-state"  # the folder of a side's checkpoint
 PATIENCE = 600.0  # seconds that one side waits for what the other leaves
 
 
-class Climber:
+class RungEvidence:
     """One side on its way up. Rungs are asked for in their order; what one has computed the next ones use.
 
     Args:
@@ -40,14 +40,14 @@ class Climber:
         EnvironmentFailed: the framework or its device is missing.
     """
 
-    def __init__(self, side: Side, climb: LadderPlan, exchange: str) -> None:
-        self.side, self.climb, self.exchange = side, climb, Path(exchange)
+    def __init__(self, side: Side, ladder: LadderPlan, exchange: str) -> None:
+        self.side, self.ladder, self.exchange = side, ladder, Path(exchange)
         self.backend = load_backend(side.backend)
         self.backend.device.choose_device(side.device)  # a missing one is told before anything is computed
-        self.dataset = climb.some()
-        self.initial = initial_weights(side.recipe, climb.seed)
+        self.dataset = ladder.some()
+        self.initial = initial_weights(side.recipe, ladder.seed)
 
-    def evidence(self, rung: str) -> Arrays:
+    def of(self, rung: str) -> Arrays:
         """What this side has to show on one rung."""
         if rung in LOWERED:
             return self.lowered(LOWERED[rung])
@@ -71,7 +71,7 @@ class Climber:
 
     def path(self) -> Iterator:
         """Plan and step of each training step from the first on."""
-        return steps_of(self.side.recipe, self.climb.seed, len(self.dataset))
+        return steps_of(self.side.recipe, self.ladder.seed, len(self.dataset))
 
     @cached_property
     def fresh(self) -> dict:
@@ -104,9 +104,9 @@ class Climber:
 
     def data(self) -> Arrays:
         session, recipe = self.fresh["float64"], self.side.recipe
-        plan = plan_epoch(recipe, self.climb.seed, 0, len(self.dataset))
+        plan = plan_epoch(recipe, self.ladder.seed, 0, len(self.dataset))
         shown = {"steps in an epoch": np.array(plan.steps), "images in an epoch": np.array(len(plan.order))}
-        for step in sorted({*range(min(self.climb.steps, plan.steps)), plan.steps - 1}):
+        for step in sorted({*range(min(self.ladder.steps, plan.steps)), plan.steps - 1}):
             image, label, noise, masks = session.batch(plan, step)
             batch = {"image": image, "label": label, "noise": noise} | (masks or {})
             arrays = {name: session.to_numpy(tensor) for name, tensor in batch.items() if tensor is not None}
@@ -170,18 +170,18 @@ class Climber:
 
     def one_step(self) -> Arrays:
         shown = dict(self.trajectory.until(1))
-        if self.climb.steps == 1:
+        if self.ladder.steps == 1:
             self.leave_state()
         return shown
 
     def steps(self) -> Arrays:
-        shown = self.trajectory.until(self.climb.steps)
+        shown = self.trajectory.until(self.ladder.steps)
         self.leave_state()
         return shown | self.trajectory.growth()
 
     def leave_state(self) -> None:
         """Leave the state after all steps for the other side."""
-        state = capture(self.trajectory.exact, Position(total=self.climb.steps))
+        state = capture(self.trajectory.exact, Position(total=self.ladder.steps))
         name = STATE.format(self.side.backend)
         save(self.exchange / name, state)
         self.meeting.leave(name)
@@ -218,11 +218,11 @@ class Climber:
 
     def training(self) -> Arrays:
         """Means of each epoch in float32: `[epochs, 3]`, as loss, reconstruction and KL."""
-        recipe, climb = self.side.recipe, self.climb
-        session = self._fill(self.backend.Session(recipe, self.initial, self.side.device, "float32"), climb.dataset)
+        recipe, ladder = self.side.recipe, self.ladder
+        session = self._fill(self.backend.Session(recipe, self.initial, self.side.device, "float32"), ladder.dataset)
         rows = []
-        for epoch in range(climb.epochs):
-            plan = plan_epoch(recipe, climb.seed, epoch, len(climb.dataset))
+        for epoch in range(ladder.epochs):
+            plan = plan_epoch(recipe, ladder.seed, epoch, len(ladder.dataset))
             means = epoch_means(recipe, np.concatenate(list(session.epoch(plan))).tolist(), plan)
             rows.append([means.get(name, np.nan) for name in ("loss", "reconstruction", "kl", "printed")])
         return {"epochs": np.array(rows)}

@@ -12,16 +12,16 @@ from ...common.runs.session_state import capture, restore
 
 
 class Trajectory:
-    """The first steps of a climber, taken as far as they are asked for.
+    """The first steps of a ladder, taken as far as they are asked for.
 
     Left alone, float32 parts from float64 tenfold every few steps, whoever computes it. So beside the float64 steps go
     two more from the same state, rounded to float32: one in float32, one in float64, a single step's rounding apart.
     """
 
-    def __init__(self, climber) -> None:
-        self.recipe, self.path = climber.side.recipe, climber.path()
-        self.exact, self.rounded = climber.session("float64"), climber.session("float64")
-        self.single, self.free = climber.session("float32"), climber.session("float32")
+    def __init__(self, evidence) -> None:
+        self.recipe, self.path = evidence.side.recipe, evidence.path()
+        self.exact, self.rounded = evidence.session("float64"), evidence.session("float64")
+        self.single, self.free = evidence.session("float32"), evidence.session("float32")
         self.rates = {
             name: one.learning_rate
             for one in self.recipe.training.optimizers

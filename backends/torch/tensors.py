@@ -10,6 +10,7 @@ from torch import Tensor
 
 REPEATED = 1_000_003  # a prime: no two rows of a tensor get the same numbers
 is_tensor = torch.is_tensor
+is_floating = torch.is_floating_point
 without_gradients = torch.no_grad
 stack = torch.stack
 
@@ -36,10 +37,6 @@ def to_numpy(tensor: Tensor) -> np.ndarray:
 
 def to_array(tensor: Tensor) -> np.ndarray:
     return np.array(to_numpy(tensor), order="C")
-
-
-def is_floating(tensor: Tensor) -> bool:
-    return tensor.is_floating_point()
 
 
 def has_gradient(tensor: Tensor) -> bool:

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from dualport.backends.recipes.evidence import Climber
+from dualport.backends.recipes.evidence import RungEvidence
 from dualport.backends.recipes.validate import validate
 from dualport.common.compare.ladder import LOWERED, RUNGS, LadderPlan, Side, steps_of
 from dualport.common.compare.verdict import FAIL, PASS, SKIPPED, Verdict
@@ -170,14 +170,14 @@ def keep_bits(array: np.ndarray, bits: int) -> np.ndarray:
 
 def with_coarse_weights(monkeypatch, bits: int) -> tuple:
     """The rung and verdict of bfloat16, which has 8 bits, where the weights have fewer."""
-    honest = Climber.session
+    honest = RungEvidence.session
 
     def coarse(self, dtype, weights=None):
         if dtype == "bfloat16":
             weights = {name: keep_bits(array, bits) if array.ndim else array for name, array in self.initial.items()}
         return honest(self, dtype, weights)
 
-    monkeypatch.setattr(Climber, "session", coarse)
+    monkeypatch.setattr(RungEvidence, "session", coarse)
     return lowered("aistudio-vae", "bfloat16")["bfloat16"]
 
 
@@ -212,10 +212,10 @@ def test_a_precision_that_neither_has_is_skipped_and_other_errors_are_not_taken_
         raise RuntimeError("out of memory")
 
     recipe = SYSTEMS["aistudio-vae"]
-    climber = Climber(Side("torch", recipe), LadderPlan(recipe, toy(recipe)), ".")
+    evidence = RungEvidence(Side("torch", recipe), LadderPlan(recipe, toy(recipe)), ".")
     monkeypatch.setattr(Session, "inspect", broken)
     with pytest.raises(RuntimeError, match="out of memory"):
-        climber.lowered("bfloat16")
+        evidence.lowered("bfloat16")
 
 
 def test_tf32_is_allowed_only_while_it_is_asked_for(monkeypatch):
