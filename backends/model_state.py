@@ -12,8 +12,9 @@ import numpy as np
 
 from ..common.alignment.settings import layer_record
 from ..common.arrays import Arrays
+from ..common.dictionary.operations.normalization import COUNTER
 from ..common.errors import BadInput
-from ..common.weights.rules import COUNTER, View, joined, to_canonical, to_framework, weight_views
+from ..common.weights.rules import View, joined, to_canonical, to_framework, weight_views
 from .contract import Framework, Model, Tensor
 
 Views = Mapping[str, View]

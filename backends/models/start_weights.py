@@ -10,12 +10,12 @@ import numpy as np
 from ...common.compare.matching.graph import Node, nodes_of
 from ...common.compare.matching.layers import Matching, carried, match_nodes
 from ...common.compare.models import graph_of
+from ...common.dictionary.operations.normalization import COUNTER
 from ...common.errors import BadInput, listed
 from ...common.traces.reading import call_of, open_trace
 from ...common.traces.writing import Stored
 from ...common.weights import read
 from ...common.weights.fit import LISTED, misfits
-from ...common.weights.rules import COUNTER
 from .model import UserModel
 from .trace import head_of, put_all
 

@@ -11,15 +11,14 @@ from paddle import Tensor
 from paddle import optimizer as optim
 
 from ...common.arrays import Arrays
+from ...common.dictionary.index import MOMENTS, NUMBERS, OPTIMIZER_BY_KIND
+from ...common.dictionary.training.optimizers import MOMENTS as ADAM
+from ...common.dictionary.training.optimizers import arguments_of
 from ...common.traces.optimizer import OptimizerSettings
 from ...common.weights.adam_steps import beta_power
 from ...common.weights.optimizer_state import OptimizerState
 from .calls import quiet
 from .tensors import to_numpy
-
-MOMENTS = {
-    "moment1": "first", "moment2": "second", "velocity": "velocity", "momentum": "velocity", "mean_square": "square"
-}  # fmt: skip
 
 
 def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:
@@ -27,41 +26,30 @@ def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> 
 
 
 def _made(wanted: OptimizerSettings, parameters: Sequence[Tensor]) -> optim.Optimizer:
-    number = wanted.settings
-    decay = number["weight_decay"]
-    decay = decay if wanted.kind == "adamw" else decay or None  # a decay of 0 would be computed and added all the same
-    common: dict[str, Any] = {"learning_rate": number["lr"], "weight_decay": decay, "parameters": parameters}
-    if wanted.kind in ("adam", "adamw"):
-        kind = optim.Adam if wanted.kind == "adam" else optim.AdamW
-        return kind(beta1=number["beta1"], beta2=number["beta2"], epsilon=number["eps"], **common)
-    if wanted.kind == "rmsprop":
-        more = {"rho": number["alpha"], "epsilon": number["eps"], "centered": bool(number["centered"])}
-        return optim.RMSProp(momentum=number["momentum"], **more, **common)
-    if wanted.kind == "sgd":
-        return optim.SGD(**common)
-    return optim.Momentum(momentum=number["momentum"], use_nesterov=bool(number["nesterov"]), **common)
+    entry = OPTIMIZER_BY_KIND[wanted.kind]
+    kind = getattr(optim, entry.paddle.classes[0].rpartition(".")[2])
+    return kind(parameters=parameters, **arguments_of(entry, "paddle", wanted.settings))
 
 
 def described(optimizer: optim.Optimizer) -> dict[str, Any]:
     # Paddle keeps the numbers as attributes, a decay inside an object; PyTorch has all in its groups.
-    names = {"_beta1": "beta1", "_beta2": "beta2", "_epsilon": "eps", "_momentum": "momentum", "_rho": "alpha",
-             "_centered": "centered", "_use_nesterov": "nesterov"}  # fmt: skip
-    kept = {name: getattr(optimizer, attribute, None) for attribute, name in names.items()}
+    kept = {name: getattr(optimizer, f"_{key}", None) for key, name in NUMBERS["paddle"].items()}
     numbers = {name: float(value) for name, value in kept.items() if isinstance(value, (int, float))}
-    decay = getattr(optimizer, "_weight_decay", None) or getattr(optimizer, "regularization", None)
+    attributes = ("_weight_decay", "regularization", "_regularization_coeff")  # the last is Momentum's
+    decay = next((one for name in attributes if (one := getattr(optimizer, name, None))), None)
     decay = getattr(optimizer, "_coeff", decay) if type(optimizer).__name__ == "AdamW" else decay
     decay = getattr(decay, "_coeff", getattr(decay, "_regularization_coeff", decay))
     numbers["weight_decay"] = float(decay) if isinstance(decay, (int, float)) else 0.0
     kind = type(optimizer).__name__.lower()
-    more = {"eps_inside": 1.0, "lr_inside": 1.0} if kind == "rmsprop" else {}
-    return {"kind": kind, "lr": float(optimizer.get_lr()), **more, **numbers}
+    more = OPTIMIZER_BY_KIND[kind].in_paddle if kind == "rmsprop" else {}
+    return {"kind": kind, **more, **numbers, "lr": float(optimizer.get_lr())}
 
 
 def moments(optimizer: optim.Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Arrays]:
     kept: dict[str, Arrays] = {}
     with quiet():
         for name, parameter in parameters.items():
-            for key, moment in MOMENTS.items():
+            for key, moment in MOMENTS["paddle"].items():
                 value = _kept(optimizer, key, parameter)
                 if value is not None and value.shape == parameter.shape:
                     kept.setdefault(moment, {})[name] = to_numpy(value)
@@ -80,8 +68,9 @@ def load_state(optimizer: optim.Adam, parameters: Mapping[str, Tensor], state: O
         if name not in state.first:
             continue
         dtype = str(to_numpy(parameter).dtype)
-        for key, array in (("moment1", state.first[name]), ("moment2", state.second[name])):
-            entries[f"{parameter.name}_{key}_0"] = paddle.to_tensor(np.asarray(array, dtype))
+        for which, kept in ADAM.items():
+            array = np.asarray(getattr(state, which)[name], dtype)
+            entries[f"{parameter.name}_{kept.paddle}_0"] = paddle.to_tensor(array)
         for key, beta in (("beta1", state.beta1), ("beta2", state.beta2)):
             entries[f"{parameter.name}_{key}_pow_acc_0"] = paddle.to_tensor(beta_power(beta, state.step, dtype))
     optimizer.set_state_dict(entries)

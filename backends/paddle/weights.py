@@ -9,6 +9,7 @@ import paddle
 from paddle import Tensor
 from paddle.nn import Layer as Model
 
+from ...common.dictionary.operations.recurrent import NO_WEIGHT
 from ...common.errors import BadInput
 
 
@@ -41,11 +42,11 @@ def to_device(model: Model, device: str) -> None:
 def _move(model: Model, **where) -> None:
     aside = []  # recurrent layers hold an empty random state, which Paddle fails to move
     for layer in model.sublayers(include_self=True):
-        if "_dropout_state" in layer._buffers:
-            aside.append((layer, layer._buffers.pop("_dropout_state")))
+        if NO_WEIGHT.paddle in layer._buffers:
+            aside.append((layer, layer._buffers.pop(NO_WEIGHT.paddle)))
     model.to(**where)
     for layer, state in aside:
-        layer._buffers["_dropout_state"] = state
+        layer._buffers[NO_WEIGHT.paddle] = state
 
 
 def clear_gradients(model: Model) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from ...common.alignment.constants import rounded
 from ...common.arrays import Arrays
+from ...common.dictionary.entry import rounded
+from ...common.dictionary.index import MOMENTS, NUMBERS, OPTIMIZER_BY_KIND, optimizer_entry
+from ...common.dictionary.training.optimizers import MOMENTS as ADAM
+from ...common.dictionary.training.optimizers import arguments_of
 from ...common.traces.optimizer import OptimizerSettings
 from ...common.weights.optimizer_state import OptimizerState
 from .tensors import to_numpy
-
-MOMENTS = {"exp_avg": "first", "exp_avg_sq": "second", "momentum_buffer": "velocity", "square_avg": "square"}
 
 
 def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:
@@ -25,50 +26,49 @@ def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> 
 
 
 def _made(wanted: OptimizerSettings, parameters: Sequence[Tensor]) -> optim.Optimizer:
-    number = wanted.settings
-    common: dict[str, Any] = {"lr": number["lr"], "weight_decay": number["weight_decay"]}
-    if wanted.kind in ("adam", "adamw"):
-        kind = optim.Adam if wanted.kind == "adam" else optim.AdamW
-        return kind(parameters, betas=(number["beta1"], number["beta2"]), eps=number["eps"], **common)
-    if wanted.kind == "rmsprop":
-        return _RMSPropUnderRoot(parameters, number)
-    if wanted.kind == "sgd":
-        return optim.SGD(parameters, **common)
-    return optim.SGD(parameters, momentum=number["momentum"], nesterov=bool(number["nesterov"]), **common)
+    entry = OPTIMIZER_BY_KIND[wanted.kind]
+    arguments = arguments_of(entry, "torch", wanted.settings)
+    if "betas[0]" in arguments:
+        arguments["betas"] = arguments.pop("betas[0]"), arguments.pop("betas[1]")
+    kind = _RMSPropUnderRoot if wanted.kind == "rmsprop" else getattr(optim, entry.torch.classes[0].rpartition(".")[2])
+    return kind(parameters, **arguments)
 
 
 def _round_numbers(optimizer: optim.Optimizer) -> None:
-    """In float64, the numbers that Paddle's momentum and RMSProp keep in float32; a decay that is no part of the
-    momentum's own step keeps its digits there."""
+    """In float64, the numbers that Paddle keeps in float32."""
+    entry = optimizer_entry("torch", [one.__name__ for one in type(optimizer).__mro__])
     for group in optimizer.param_groups:
-        names = () if "betas" in group else ("momentum", "alpha", "eps")
-        if isinstance(optimizer, optim.AdamW):
-            names = ("weight_decay",)
-        if "alpha" not in group and group.get("momentum"):
-            names = ("momentum", "weight_decay")
-        for name in names:
-            if isinstance(group.get(name), float):
+        if entry is None or (entry.kind == "momentum" and not group["momentum"]):
+            continue  # Paddle's SGD rounds nothing
+        for argument in entry.arguments:
+            name, _, place = argument.torch[0].partition("[")
+            if argument.name not in entry.float32 or name not in group:
+                continue
+            if place:
+                both = list(group[name])
+                both[int(place[0])] = rounded(both[int(place[0])])
+                group[name] = tuple(both)
+            elif isinstance(group[name], float):
                 group[name] = rounded(group[name])
 
 
 def described(optimizer: optim.Optimizer) -> dict[str, Any]:
-    group = optimizer.param_groups[0]
-    names = ("lr", "eps", "weight_decay", "momentum", "dampening", "nesterov", "alpha", "centered")
-    numbers = {name: float(group[name]) for name in names if isinstance(group.get(name), (int, float))}
-    if "betas" in group:
-        numbers["beta1"], numbers["beta2"] = map(float, group["betas"])
-    kind = type(optimizer).__name__.lower()
-    if kind == "_rmspropunderroot":
-        return {"kind": "rmsprop", "eps_inside": 1.0, "lr_inside": 1.0, **numbers}
-    return {"kind": kind, **numbers}
+    group = dict(optimizer.param_groups[0])
+    group |= {f"betas[{place}]": beta for place, beta in enumerate(group.get("betas", ()))}
+    numbers = {
+        name: float(group[key]) for key, name in NUMBERS["torch"].items() if isinstance(group.get(key), (int, float))
+    }
+    if isinstance(optimizer, _RMSPropUnderRoot):
+        return {"kind": "rmsprop", **OPTIMIZER_BY_KIND["rmsprop"].in_paddle, **numbers}
+    return {"kind": type(optimizer).__name__.lower(), **numbers}
 
 
 def moments(optimizer: optim.Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Arrays]:
     kept: dict[str, Arrays] = {}
     for name, parameter in parameters.items():
         for key, value in optimizer.state.get(parameter, {}).items():
-            if key in MOMENTS and torch.is_tensor(value) and value.shape == parameter.shape:
-                kept.setdefault(MOMENTS[key], {})[name] = to_numpy(value)
+            if key in MOMENTS["torch"] and torch.is_tensor(value) and value.shape == parameter.shape:
+                kept.setdefault(MOMENTS["torch"][key], {})[name] = to_numpy(value)
     return kept
 
 
@@ -78,8 +78,10 @@ def load_state(optimizer: optim.Adam, parameters: Mapping[str, Tensor], state: O
             continue
         optimizer.state[parameter] = {
             "step": torch.tensor(float(state.step)),
-            "exp_avg": torch.empty_like(parameter).copy_(torch.from_numpy(state.first[name])),
-            "exp_avg_sq": torch.empty_like(parameter).copy_(torch.from_numpy(state.second[name])),
+            **{
+                kept.torch: torch.empty_like(parameter).copy_(torch.from_numpy(getattr(state, which)[name]))
+                for which, kept in ADAM.items()
+            },
         }
 
 
@@ -87,11 +89,8 @@ def clip_gradients(parameters: Sequence[Tensor], bound: float) -> None:
     nn.utils.clip_grad_norm_(parameters, bound)
 
 
-class _RMSPropUnderRoot(optim.Optimizer):
+class _RMSPropUnderRoot(optim.RMSprop):
     """RMSProp with epsilon under the root, as Paddle has it; PyTorch's own adds it to the root."""
-
-    def __init__(self, parameters: Sequence[Tensor], number: Mapping[str, float]) -> None:
-        super().__init__(parameters, dict(number))
 
     @torch.no_grad()
     def step(self, closure=None):

@@ -108,8 +108,9 @@ class Weight:
     """One weight, trained or not, in PyTorch's layout.
 
     `torch`, `paddle`: the names in their state dicts, "" where there is none. `transposed`: Paddle keeps the two axes
-    exchanged. `part`: (i, n) for the i-th of n equal shares of the rows of PyTorch's tensor. `suffix`: the end of
-    Paddle's automatic tensor name (`conv2d_0.w_0`).
+    exchanged. `part`: (i, n) for the i-th of n equal shares of the rows of PyTorch's tensor. `layer`: the kind of the
+    layer that it belongs to, where Paddle has one for it alone. `suffix`: the end of Paddle's automatic tensor name
+    (`conv2d_0.w_0`).
     """
 
     name: str
@@ -117,6 +118,7 @@ class Weight:
     paddle: str
     transposed: bool = False
     part: tuple[int, int] | None = None
+    layer: str = ""
     trained: bool = True
     suffix: str = ""
 
@@ -155,7 +157,8 @@ class Entry:
 
     Names: `recorded` are names that only a recorder meets (inner functions); `tensor_prefix` begins Paddle's automatic
     tensor names. `positions`: function without a readable signature → its arguments in order, after the inputs.
-    `initial`: weight → keys of initializers, (PyTorch's default, Paddle's).
+    `initial`: weight → keys of `DISTRIBUTIONS`, (PyTorch's default, Paddle's). `fan_of_all_groups`: Paddle's weight is
+    drawn so, where PyTorch takes the fan of one group.
 
     Mathematics: `formula` computes it in float64 from `given` ("first" input, or "all"), the weights named in
     `operands` (also those that a function is given after its first input, in that order), and the arguments; `by_mode`:
@@ -183,6 +186,7 @@ class Entry:
     positions: Mapping[str, str] = field(default_factory=dict)
     tensor_prefix: str = ""
     initial: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    fan_of_all_groups: bool = False
     formula: Callable | None = None
     given: str = "first"
     operands: tuple[str, ...] = ()
@@ -207,6 +211,10 @@ class Entry:
 
     def names(self, framework: str) -> Names:
         return self.torch if framework == "torch" else self.paddle
+
+    def rows(self, name: str) -> list[Weight]:
+        """The weights of a name; several where a framework has more than one place for it."""
+        return [row for row in self.weights if row.name == name]
 
 
 def entry(

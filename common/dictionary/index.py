@@ -73,6 +73,12 @@ def operation_kind(name: str) -> str:
     return _CALLED.get(name, _CALLED.get(plain, plain))
 
 
+def optimizer_entry(framework: str, classes: Iterable[str]) -> Entry | None:
+    """The entry of an optimizer, from the names of its classes, nearest first; of PyTorch's SGD, that with momentum."""
+    known = {path.rpartition(".")[2]: entry for entry in OPTIMIZERS for path in entry.names(framework).classes}
+    return next((known[name] for name in classes if name in known), None)
+
+
 def operation_entry(name: str) -> Entry | None:
     """The entry of a function, method or operator by its name."""
     return BY_KIND.get(operation_kind(name))
@@ -96,7 +102,18 @@ CONSTANT_INSIDE = kinds_that(lambda entry: any(value is not None for value in en
 ROUNDED_EPS = kinds_that(lambda entry: "eps" in entry.float32)
 ACTIVATIONS = kinds_that(lambda entry: entry.activation)
 POINTWISE = tuple((entry, settings) for entry in OPERATIONS for settings in entry.pointwise)
-# An optimizer's moment → what either framework calls it, and (the setting that decides its share, the default of that).
+OPTIMIZER_BY_KIND = {entry.kind: entry for entry in OPTIMIZERS}
+# What a framework calls an optimizer's number or moment → its name here; and each moment → (the number that decides its
+# share, the default of that).
+NUMBERS: dict[str, dict[str, str]] = {
+    framework: {
+        name: argument.name
+        for entry in reversed(OPTIMIZERS)  # those of the first ones count
+        for argument in entry.arguments
+        for name in (argument.torch if framework == "torch" else argument.paddle)
+    }
+    for framework in ("torch", "paddle")
+}
 MOMENTS = {
     framework: {getattr(kept, framework): moment for entry in OPTIMIZERS for moment, kept in entry.state.items()}
     for framework in ("torch", "paddle")

@@ -17,8 +17,12 @@ Shape = tuple[int, ...]
 
 
 class Layer:
-    """What every layer can say of itself. Layers without weights keep the defaults."""
+    """What every layer can say of itself. Layers without weights keep the defaults.
 
+    `kind` is the key of its entry in the dictionary.
+    """
+
+    kind: ClassVar[str]
     name: str
 
     def parameters(self) -> dict[str, Shape]:
@@ -48,6 +52,7 @@ def _weight_and_bias(name: str, weight: Shape, bias: int | None) -> dict[str, Sh
 class Conv2D(Layer):
     """Two-dimensional convolution with a square kernel. A 1×1 one on `(C, 1, 1)` is the notebook's dense layer."""
 
+    kind: ClassVar[str] = "conv2d"
     name: str
     in_channels: int
     out_channels: int
@@ -73,6 +78,7 @@ class Conv2D(Layer):
 class ConvTranspose2D(Layer):
     """Transposed convolution; its weight is `[in, out, k, k]` in both frameworks."""
 
+    kind: ClassVar[str] = "conv_transpose2d"
     name: str
     in_channels: int
     out_channels: int
@@ -97,6 +103,7 @@ class ConvTranspose2D(Layer):
 class Linear(Layer):
     """Dense layer on a vector; canonical weight `[out, in]`."""
 
+    kind: ClassVar[str] = "linear"
     name: str
     in_features: int
     out_features: int
@@ -120,6 +127,7 @@ class BatchNorm(Layer):
     follows the biased batch variance (Paddle) or the unbiased one (PyTorch): a port honours the published framework's.
     """
 
+    kind: ClassVar[str] = "batch_norm"
     name: str
     features: int
     eps: float = 1e-5
@@ -155,6 +163,10 @@ class Activation(Layer):
     function: Literal["relu", "leaky_relu", "sigmoid", "tanh"]
     slope: float = 0.01
 
+    @property
+    def kind(self) -> str:
+        return self.function
+
 
 @dataclass(frozen=True)
 class Dropout(Layer):
@@ -163,6 +175,7 @@ class Dropout(Layer):
     The mask comes from the run's random stream under `name`, so both frameworks drop the same elements.
     """
 
+    kind: ClassVar[str] = "dropout"
     name: str
     p: float
 
@@ -175,6 +188,7 @@ class Dropout(Layer):
 class Reshape(Layer):
     """Row-major reshape of each example; `(F,)` flattens."""
 
+    kind: ClassVar[str] = "reshape"
     name: ClassVar[str] = ""
     shape: Shape
 

@@ -72,8 +72,7 @@ class Network:
     def activation_name(self, place: int) -> str:
         """What the output of `layers[place]` is called in traces: by its layer, or by its place and kind."""
         layer = self.layers[place]
-        kind = getattr(layer, "function", type(layer).__name__.lower())
-        return f"{self.name}.{layer.name or f'#{place}:{kind}'}"
+        return f"{self.name}.{layer.name or f'#{place}:{layer.kind}'}"
 
     def parameters(self, prefix: str | None = None) -> dict[str, Shape]:
         """Trained arrays by state-dict name."""

@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..alignment.kinds import RECURRENT, layer_kind
+from ..dictionary.entry import Entry
+from ..dictionary.index import layer_entry
+from ..dictionary.operations.normalization import COUNTER
+from ..dictionary.operations.recurrent import CELLS, NO_WEIGHT
 from ..errors import BadInput, listed
 from . import WeightFile
 from .fit import LISTED, misfits
 from .recipe_conversion import ConvertedTensor, same_bits
-from .rules import COUNTER, PROJECTIONS, View, joined
+from .rules import View, joined, rows_of_part
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,19 @@ def layout_of(
 
 
 def other_layout(framework: str, modules: list[dict], views: dict[str, View]) -> Layout:
-    """The layout of the same model in the other framework, under the same paths."""
-    kinds = {one["path"]: layer_kind(framework, tuple(one["classes"])) for one in modules}
-    found: dict[str, View] = {}
-    for name, view in views.items():
-        kind = kinds.get(view.owner)
-        parent, _, last = view.owner.rpartition(".")
-        if last in PROJECTIONS and (above := kinds.get(parent)) is not None and above.name == "attention":
-            found[name] = _projection(framework, parent, last, view, views)
-        elif view.leaf == COUNTER:
-            continue
-        else:
-            found[name] = _renamed(framework, kind, view)
+    """The layout of the same model in the other framework, under the same paths.
+
+    Raises:
+        BadInput: a weight has no place there.
+    """
+    entries = {one["path"]: entry for one in modules if (entry := layer_entry(framework, one["classes"]))}
+    found = {
+        name: _elsewhere(framework, entries, view, views)
+        for name, view in views.items()
+        if framework == "paddle" or view.leaf != COUNTER
+    }
     if framework == "paddle":
-        found |= _counters(kinds, found)
+        found |= _counters(entries, found)
     shapes: dict[str, tuple[int, ...]] = {}
     for view in found.values():
         end = view.rows[1] if view.rows else 0
@@ -70,35 +72,33 @@ def other_layout(framework: str, modules: list[dict], views: dict[str, View]) ->
     return Layout(found, shapes, {})
 
 
-def _renamed(framework: str, kind, view: View) -> View:
-    """A view under the other framework's name for the same weight."""
-    names = kind.weights.get(view.leaf) if kind is not None and kind.name not in RECURRENT else None
-    own, turned = view.leaf, False
-    if names is not None:
-        own, turned = (names[1], names[2]) if framework == "torch" else (names[0], False)
-    return replace(view, stored_name=joined(view.owner, own), transposed=turned, rows=None)
-
-
-def _projection(framework: str, parent: str, last: str, view: View, views: Mapping[str, View]) -> View:
-    """Query, key and value: three linear layers in Paddle; packed in PyTorch where all have one width."""
+def _elsewhere(framework: str, entries: Mapping[str, Entry], view: View, views: Mapping[str, View]) -> View:
+    """A view of the same weight where the other framework has it."""
+    parent, _, last = view.owner.rpartition(".")
+    path, name = parent, joined(last, view.leaf)
+    above = entries.get(path)
+    rows = above.rows(name) if above else []
+    if not rows:
+        path, above = view.owner, entries.get(view.owner)
+        rows = above.rows(view.leaf) if above else []
+    if not rows:
+        return replace(view, stored_name=view.name, transposed=False, rows=None)
     if framework == "torch":
-        return replace(view, stored_name=f"{parent}.{last}.{view.leaf}", transposed=view.leaf == "weight", rows=None)
-    place, width = PROJECTIONS.index(last), view.shape[0]
-    shapes = {views[f"{parent}.{one}.weight"].shape for one in PROJECTIONS}
-    if view.leaf == "weight" and len(shapes) > 1:
-        return replace(view, stored_name=f"{parent}.{last}_weight", transposed=False, rows=None)
-    return replace(
-        view, stored_name=f"{parent}.in_proj_{view.leaf}", transposed=False, rows=(place * width, (place + 1) * width)
-    )
+        if not rows[0].paddle:
+            raise BadInput(f"{view.name}: Paddle's {above.kind} has no such weight; make the model without it")
+        return replace(view, stored_name=joined(path, rows[0].paddle), transposed=rows[0].transposed, rows=None)
+    together = {joined(path, row.name) for row in above.weights if row.torch == rows[0].torch}
+    row = rows[0] if len({views[one].shape for one in together}) == 1 else rows[-1]
+    part = rows_of_part(row, view.shape[0]) if row.part else None
+    return replace(view, stored_name=joined(path, row.torch), transposed=False, rows=part)
 
 
-def _counters(kinds: Mapping, views: Mapping[str, View]) -> dict[str, View]:
+def _counters(entries: Mapping[str, Entry], views: Mapping[str, View]) -> dict[str, View]:
     """PyTorch's counters of batches, which Paddle does not have."""
-    norms = [path for path, kind in kinds.items() if kind is not None and kind.name == "batch_norm"]
     return {
-        joined(path, COUNTER): View(path, COUNTER, joined(path, COUNTER), "batch_norm", (), trained=False)
-        for path in norms
-        if joined(path, "running_mean") in views
+        joined(path, COUNTER): View(path, COUNTER, joined(path, COUNTER), entry.kind, (), trained=False)
+        for path, entry in entries.items()
+        if entry.rows(COUNTER) and joined(path, "running_mean") in views
     }
 
 
@@ -121,8 +121,7 @@ def canonical_of(file: WeightFile, layout: Layout, model: str) -> dict[str, np.n
 def _known(name: str, layout: Layout) -> bool:
     """Another name of a weight: a tied one, or the cells of a recurrent layer."""
     parts = name.split(".")
-    cells = any(part in ("cell", "cell_fw", "cell_bw") for part in parts)
-    return name in layout.copies or cells or parts[-1] == "_dropout_state"
+    return name in layout.copies or any(part in CELLS for part in parts) or parts[-1] == NO_WEIGHT.paddle
 
 
 def own_of(layout: Layout, canonical: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

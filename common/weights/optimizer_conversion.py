@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from ..dictionary.training.optimizers import MOMENTS
 from ..errors import BadInput
 from ..spec import Optimizer
 from .adam_steps import beta_power, steps_of
 from .optimizer_state import OptimizerState
 from .recipe_layout import LayoutRow
-
-MOMENTS = {"first": ("moment1", "exp_avg"), "second": ("moment2", "exp_avg_sq")}
 
 
 def from_pdopt(path: str, tree: dict[str, Any], layout: list[LayoutRow], names: dict[str, str], settings: Optimizer):
@@ -36,7 +35,7 @@ def from_pdopt(path: str, tree: dict[str, Any], layout: list[LayoutRow], names: 
     moments: dict[str, dict[str, np.ndarray]] = {"first": {}, "second": {}}
     powers: dict[str, list[np.ndarray]] = {"beta1": [], "beta2": []}
     for entry in trained:
-        keys = {which: f"{own[entry.name]}_{paddle}_0" for which, (paddle, _) in MOMENTS.items()}
+        keys = {which: f"{own[entry.name]}_{kept.paddle}_0" for which, kept in MOMENTS.items()}
         if not any(key in arrays for key in keys.values()):
             continue  # a parameter that never had a gradient
         keys |= {beta: f"{own[entry.name]}_{beta}_pow_acc_0" for beta in powers}
@@ -90,9 +89,9 @@ def to_pdopt(state: OptimizerState, layout: list[LayoutRow], names: dict[str, st
     """A `.pdopt` with the keys in Paddle's own order."""
     entries = [entry for entry in layout if entry.trained and entry.name in state.first]
     found: dict[str, np.ndarray] = {}
-    for which, (paddle, _) in MOMENTS.items():
+    for which, kept in MOMENTS.items():
         moments = getattr(state, which)
-        found |= {f"{names[entry.paddle]}_{paddle}_0": entry.turn(moments[entry.name]) for entry in entries}
+        found |= {f"{names[entry.paddle]}_{kept.paddle}_0": entry.turn(moments[entry.name]) for entry in entries}
     for beta in ("beta1", "beta2"):
         for entry in entries:
             dtype = str(state.first[entry.name].dtype)
@@ -120,8 +119,7 @@ def to_torch_adam(state: OptimizerState, layout: list[LayoutRow], settings: Opti
     entries = {
         number: {
             "step": np.array(state.step, np.float32),
-            "exp_avg": state.first[name],
-            "exp_avg_sq": state.second[name],
+            **{kept.torch: getattr(state, which)[name] for which, kept in MOMENTS.items()},
         }
         for number, name in enumerate(trained)
         if name in state.first
@@ -141,8 +139,9 @@ def from_torch_adam(path: str, tree: Any, layout: list[LayoutRow]) -> OptimizerS
         beta1, beta2 = group["betas"]
         numbers = list(group["params"])
         steps = {int(np.asarray(entry["step"]).reshape(-1)[0]) for entry in entries.values()} or {0}
-        first = {number: entry["exp_avg"] for number, entry in entries.items()}
-        second = {number: entry["exp_avg_sq"] for number, entry in entries.items()}
+        given = {
+            which: {number: entry[kept.torch] for number, entry in entries.items()} for which, kept in MOMENTS.items()
+        }
         rate = float(group["lr"])
     except (KeyError, TypeError, ValueError, AttributeError):
         raise BadInput(f"{path}: is not the state of one torch.optim.Adam with one group of parameters") from None
@@ -152,10 +151,10 @@ def from_torch_adam(path: str, tree: Any, layout: list[LayoutRow]) -> OptimizerS
         raise BadInput(f"{path}: steps {len(numbers)} parameters, the part has {len(trained)}; say --recipe and --part")
     moments: dict[str, dict[str, np.ndarray]] = {"first": {}, "second": {}}
     for number, entry in zip(numbers, trained, strict=True):
-        for which, found in (("first", first), ("second", second)):
-            if number not in found:
+        for which, arrays in given.items():
+            if number not in arrays:
                 continue
-            if found[number].shape != entry.shape:
-                raise BadInput(f"{path}: the moments of {entry.name} are {found[number].shape}, not {entry.shape}")
-            moments[which][entry.name] = found[number]
+            if arrays[number].shape != entry.shape:
+                raise BadInput(f"{path}: the moments of {entry.name} are {arrays[number].shape}, not {entry.shape}")
+            moments[which][entry.name] = arrays[number]
     return OptimizerState(steps.pop(), rate, float(beta1), float(beta2), **moments)

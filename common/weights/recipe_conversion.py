@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..atomic import atomic_path
+from ..dictionary.training.optimizers import MOMENTS
 from ..errors import BadInput, choose
 from .files import FRAMEWORK_OF, WeightFile, framework_of, read, write
 from .optimizer_conversion import from_pdopt, from_torch_adam, to_pdopt, to_torch_adam
@@ -234,15 +235,16 @@ def _optimizer_match(file: WeightFile, recipe, part, weights, settings) -> tuple
 
 def _match_by_moments(file: WeightFile, recipe, part, settings) -> Match:
     """Find the part from the shapes of the moments, under the names that a fresh process gives."""
-    fitting = []
+    fitting, first = [], MOMENTS["first"]
     for one in candidates(recipe, part, settings or {}):
         trained = [entry for entry in one.layout if entry.trained]
         if file.framework == "paddle":
-            given = {key: value.shape for key, value in file.arrays.items() if key.endswith("_moment1_0")}
-            wanted = {f"{entry.paddle_tensor}_moment1_0": entry.paddle_shape() for entry in trained}
+            ending = f"_{first.paddle}_0"
+            given = {key: value.shape for key, value in file.arrays.items() if key.endswith(ending)}
+            wanted = {f"{entry.paddle_tensor}{ending}": entry.paddle_shape() for entry in trained}
         else:
             entries = file.tree["state"] if isinstance(file.tree["state"], dict) else {}
-            given = {key: np.shape(value.get("exp_avg")) for key, value in entries.items() if isinstance(value, dict)}
+            given = {key: np.shape(value.get(first.torch)) for key, value in entries.items() if isinstance(value, dict)}
             wanted = {number: entry.shape for number, entry in enumerate(trained)}
         if given == wanted:
             fitting.append(one)

@@ -9,15 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..spec import Conv2D, ConvTranspose2D, Layer, Linear, Model, Network
-
-# What Paddle's automatic tensor names start with, by kind of layer.
-_PADDLE_KIND = {Conv2D: "conv2d", ConvTranspose2D: "conv2d_transpose", Linear: "linear"}
-_STATISTICS = {
-    "running_mean": ("_mean", "w_1"),
-    "running_var": ("_variance", "w_2"),
-    "num_batches_tracked": (None, None),
-}
+from ..dictionary.index import BY_KIND
+from ..spec import Layer, Model, Network, Shape
 
 
 @dataclass(frozen=True)
@@ -48,49 +41,44 @@ class LayoutRow:
 def part_layout(model: Model, part: str) -> list[LayoutRow]:
     """Every array of one part (`encoder`, `decoder`, or `model` for all), in the order of the published state dict."""
     counts: dict[str, int] = {}
-    entries = []
+    rows = []
     for network in model.networks().values():
+        given = {id(layer): shape for layer, shape, _ in network.shapes()}
         for layer in network.walk():
-            tensor = _tensor_name(network, layer, counts)
-            if tensor and part in ("model", network.name):
+            if not layer.parameters():
+                continue
+            tensor = _tensor_name(layer, given[id(layer)], counts)
+            if part in ("model", network.name):
                 before = network.prefix if part == "model" else ""
-                entries += _layer_entries(network, layer, before, tensor)
-    return entries
+                rows += _layer_rows(network, layer, before, tensor)
+    return rows
 
 
-def _tensor_name(network: Network, layer: Layer, counts: dict[str, int]) -> str | None:
+def _tensor_name(layer: Layer, given: Shape, counts: dict[str, int]) -> str:
     """Paddle numbers its layers by kind, in the order in which they are made, across the whole model."""
-    if not layer.parameters():
-        return None
-    kind = _PADDLE_KIND.get(type(layer)) or _norm_kind(network, layer)
-    number = counts.get(kind, 0)
-    counts[kind] = number + 1
-    return f"{kind}_{number}"
+    prefix = BY_KIND[layer.kind].tensor_prefix.format(n=max(1, len(given) - 1))
+    number = counts.get(prefix, 0)
+    counts[prefix] = number + 1
+    return f"{prefix}_{number}"
 
 
-def _norm_kind(network: Network, layer: Layer) -> str:
-    shape = next(given for one, given, _ in network.shapes() if one is layer)
-    return "batch_norm2d" if len(shape) == 3 else "batch_norm1d"
-
-
-def _layer_entries(network: Network, layer: Layer, before: str, tensor: str) -> list[LayoutRow]:
-    entries = []
+def _layer_rows(network: Network, layer: Layer, before: str, tensor: str) -> list[LayoutRow]:
+    rows = []
     for name, shape in {**layer.parameters(), **layer.buffers()}.items():
-        owner, own = name.rsplit(".", 1)
-        trained = name in layer.parameters()
-        paddle, suffix = (own, {"weight": "w_0", "bias": "b_0"}[own]) if trained else _STATISTICS[own]
-        entries.append(
+        owner, _, leaf = name.rpartition(".")
+        (known,) = BY_KIND[layer.kind].rows(leaf)
+        rows.append(
             LayoutRow(
                 name=network.prefix + name,
-                torch=before + name,
-                paddle=paddle and f"{before}{owner}.{paddle}",
-                paddle_tensor=suffix and f"{tensor}.{suffix}",
+                torch=f"{before}{owner}.{known.torch}",
+                paddle=f"{before}{owner}.{known.paddle}" if known.paddle else None,
+                paddle_tensor=f"{tensor}.{known.suffix}" if known.paddle else None,
                 shape=shape,
-                transposed=isinstance(layer, Linear) and own == "weight",
-                trained=trained,
+                transposed=known.transposed,
+                trained=known.trained,
             )
         )
-    return entries
+    return rows
 
 
 def to_paddle(layout: list[LayoutRow], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

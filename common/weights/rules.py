@@ -12,10 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..alignment.kinds import RECURRENT, layer_kind
-
-PROJECTIONS = ("q_proj", "k_proj", "v_proj")
-COUNTER = "num_batches_tracked"  # PyTorch alone counts batches; nothing computed depends on it
+from ..dictionary.entry import Entry, Weight
+from ..dictionary.index import layer_entry
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class View:
 
 
 def joined(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+    return f"{path}.{name}" if path and name else path or name
 
 
 def weight_views(framework: str, modules: Sequence[Mapping]) -> dict[str, View]:
@@ -68,44 +66,37 @@ def weight_views(framework: str, modules: Sequence[Mapping]) -> dict[str, View]:
         path = module["path"]
         if any(path.startswith(f"{one}.") for one in inside):
             continue
-        kind = layer_kind(framework, tuple(module["classes"]))
-        if kind is not None and kind.name in RECURRENT:
+        entry = layer_entry(framework, module["classes"])
+        if entry is not None and entry.inner_layers:
             inside.append(path)
-        for own, weight in module["weights"].items():
-            for view in _views(framework, path, kind, own, weight):
+        for stored, weight in module["weights"].items():
+            for view in _views(framework, path, entry, stored, weight):
                 views[view.name] = view
     return views
 
 
-def _views(framework: str, path: str, kind, own: str, weight: Mapping) -> list[View]:
-    name = kind.name if kind else "parameter"
-    about = {"stored_name": joined(path, own), "trained": weight["trained"], "identity": weight["identity"]}
+def _views(framework: str, path: str, entry: Entry | None, stored: str, weight: Mapping) -> list[View]:
+    about = {"stored_name": joined(path, stored), "trained": weight["trained"], "identity": weight["identity"]}
     shape = tuple(weight["shape"])
-    if name == "attention" and framework == "torch":
-        return _packed(path, own, shape, about)
-    if kind is not None:
-        for leaf, (torch, paddle, turned_in_paddle) in kind.weights.items():
-            if own == (torch if framework == "torch" else paddle):
-                turned = turned_in_paddle and framework == "paddle"
-                return [View(path, leaf, kind=name, shape=shape[::-1] if turned else shape, transposed=turned, **about)]
-    if own == "_dropout_state":  # Paddle's random state for recurrent layers, no weight
-        return []
-    return [View(path, own, kind=name, shape=shape, **about)]
+    rows = [row for row in (entry.weights if entry else ()) if getattr(row, framework) == stored]
+    if not rows:
+        return [View(path, stored, kind=entry.kind if entry else "parameter", shape=shape, **about)]
+    return [_view(framework, path, entry.kind, row, shape, about) for row in rows if row.torch]
 
 
-def _packed(path: str, own: str, shape: tuple[int, ...], about: dict) -> list[View]:
-    """PyTorch's attention, as the three linear layers that Paddle has."""
-    if own in ("in_proj_weight", "in_proj_bias"):
-        width, leaf = shape[0] // 3, own.removeprefix("in_proj_")
-        part = (width, *shape[1:])
-        return [
-            View(f"{path}.{one}", leaf, kind="linear", shape=part, rows=(i * width, (i + 1) * width), **about)
-            for i, one in enumerate(PROJECTIONS)
-        ]
-    for one in PROJECTIONS:
-        if own == f"{one}_weight":
-            return [View(f"{path}.{one}", "weight", kind="linear", shape=shape, **about)]
-    return [View(path, own, kind="attention", shape=shape, **about)]
+def _view(framework: str, path: str, kind: str, row: Weight, shape: tuple[int, ...], about: dict) -> View:
+    inner, _, leaf = row.name.rpartition(".")
+    turned, rows = row.transposed and framework == "paddle", None
+    if row.part is not None:
+        rows = rows_of_part(row, shape[0] // row.part[1])
+        shape = (rows[1] - rows[0], *shape[1:])
+    shape = shape[::-1] if turned else shape
+    return View(joined(path, inner), leaf, kind=row.layer or kind, shape=shape, transposed=turned, rows=rows, **about)
+
+
+def rows_of_part(row: Weight, height: int) -> tuple[int, int]:
+    """Which rows of PyTorch's tensor a part of it has, given how many."""
+    return row.part[0] * height, (row.part[0] + 1) * height
 
 
 def to_canonical(views: Mapping[str, View], tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -9,20 +9,14 @@ import pytest
 from dualport.backends.models import arguments as recording_values
 from dualport.backends.models import randomness as recording
 from dualport.backends.models import rounding_noise as recording_noise
-from dualport.backends.paddle import optimizers as paddle_stepping
-from dualport.backends.torch import optimizers as torch_stepping
 from dualport.common.alignment import closed_forms, constants, kinds, operations, settings
 from dualport.common.compare.explanation import evidence
-from dualport.common.compare.explanation import optimizer_step as diagnosis_step
 from dualport.common.compare.explanation import other_rules as diagnosis_variants
 from dualport.common.compare.matching import graph
 from dualport.common.compare.rungs import sides
 from dualport.common.dictionary import formula, index
 from dualport.common.dictionary import settings as new_settings
-from dualport.common.dictionary.operations import activation, attention, resizing
-from dualport.common.dictionary.training import optimizers as new_optimizers
-from dualport.common.traces import optimizer as optimizers
-from dualport.common.weights import rules as weight_views
+from dualport.common.dictionary.operations import activation, resizing
 
 KINDS = {kind.name for kind in kinds.LAYERS} | set(operations._ALIASES)
 LATER = set(
@@ -111,7 +105,6 @@ def test_weights() -> None:
     for kind in kinds.LAYERS:
         rows = {row.name: (row.torch, row.paddle, row.transposed) for row in index.BY_KIND[kind.name].weights}
         assert {name: rows[name] for name in kind.weights} == dict(kind.weights), kind.name
-    assert attention.PROJECTIONS == weight_views.PROJECTIONS
 
 
 def test_factors_and_places() -> None:
@@ -132,25 +125,6 @@ def test_factors_and_places() -> None:
     assert resizing.PAD_MODES == settings._MODE_OF
     assert activation.HARDSIGMOID_SLOPE == constants.HARDSIGMOID_SLOPE
     assert dict(index.BY_KIND["selu"].float32) == {"alpha": constants.SELU_ALPHA, "scale": constants.SELU_SCALE}
-
-
-def test_optimizers() -> None:
-    assert new_optimizers.DEFAULTS == optimizers.DEFAULTS
-    assert new_optimizers.BELOW_ONE == optimizers.BELOW_ONE
-    assert index.MOMENT_SHARE == sides.MOMENT_SHARE
-    assert index.MOMENTS["torch"].items() >= torch_stepping.MOMENTS.items()
-    assert index.MOMENTS["paddle"].items() >= paddle_stepping.MOMENTS.items()
-    random = np.random.default_rng(1)
-    weight, gradient, *state = random.uniform(0.5, 1, (6, 3))
-    state = dict(zip(("first", "second", "velocity", "average"), state, strict=True)) | {"step": 3}
-    modules = (diagnosis_step, new_optimizers)
-    for kind in (*optimizers.DEFAULTS, "nesterov"):
-        for more in ({}, {"momentum": 0.5, "centered": 1.0}, {"eps_inside": 1.0, "lr_inside": 1.0, "momentum": 0.5},
-                     {"eps_first": 1.0, "late": 1.0, "decoupled": True, "weight_decay": 0.1}):  # fmt: skip
-            told = {"kind": kind, "lr": 0.1} | more
-            with np.errstate(invalid="ignore"):
-                old, new = (one.Step(told, weight, gradient, state).update() for one in modules)
-            assert np.allclose(old, new, rtol=1e-14, atol=0, equal_nan=True), (kind, more)
 
 
 def test_positions() -> None:

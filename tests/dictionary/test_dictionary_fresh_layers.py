@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 from both_frameworks import Side, array_of, float64, tensor
-from dualport.common.compare.explanation.initial_weights import distance
+from dualport.common.compare.explanation.initial_weights import distance, explain_initial
 from dualport.common.dictionary import index
 from dualport.common.dictionary.entry import Entry, as_in_float32
 from dualport.common.dictionary.operations.normalization import STATISTICS, StatisticsRule
@@ -42,7 +42,7 @@ def test_fresh_weights_follow_the_distribution_of_their_entry(entry: Entry, fram
     for name, array in weights.items():
         rule = DISTRIBUTIONS[entry.initial[name][framework == "paddle"]]
         if rule.shape == "constant":
-            assert np.all(array == rule.mean)
+            assert np.all(array == rule.width(0, 0))
         else:
             deviation = rule.deviation(*fans(weights["weight"].shape))
             assert distance(array, partial(_below, rule, deviation)) <= bound("initial distribution")
@@ -53,6 +53,22 @@ def _below(rule: Distribution, deviation: float, values: np.ndarray) -> np.ndarr
     if rule.shape == "normal":
         return ndtr(values / deviation)
     return np.clip(values / (2 * np.sqrt(3) * deviation) + 0.5, 0, 1)
+
+
+@pytest.mark.parametrize("out_channels", [480, 96])  # for 96, Xavier's rule gives the same deviation
+@pytest.mark.parametrize("kind", [entry.kind for entry in index.OPERATIONS if entry.fan_of_all_groups])
+def test_the_rule_of_grouped_layers_is_told(kind: str, out_channels: int) -> None:
+    """By the fan of all channels in Paddle, of those of a group in PyTorch."""
+    arguments = {"in_channels": 128, "out_channels": out_channels, "kernel_size": 3, "groups": 4}
+    fresh = []
+    for framework in ("torch", "paddle"):
+        side = Side(framework, index.BY_KIND[kind], Proof(arguments=arguments, layer=True))
+        fresh.append(array_of(side.weights()["weight"][0]))
+    (told,) = explain_initial(("torch", "paddle"), kind, fresh[0].shape, tuple(fresh), groups=4)
+    assert told.removed
+    assert "±1/√fan_in" in told.text
+    assert "√(2/fan_in) with the fan of all 4 groups (Paddle's default)" in told.text
+    assert "Paddle's" not in str(explain_initial(("torch", "paddle"), kind, fresh[0].shape, tuple(fresh)))
 
 
 @pytest.mark.parametrize("momentum", [0.1, 0.3])

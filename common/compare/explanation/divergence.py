@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from ...dictionary.index import MOMENT_SHARE
+from ...dictionary.operations.normalization import STATISTICS
 from ...distance import relative_error
 from ...traces.reading import Trace
 from ..models import Comparison
@@ -18,7 +20,6 @@ from .training import explain_exchanged, explain_gradient, explain_initial, expl
 
 MOST = 6  # calls that are explained
 TRIED = 4  # weights whose update is recomputed
-STATISTICS = ("running_mean", "running_var")
 
 
 def explain_difference(comparison: Comparison, a: Trace, b: Trace, followed: Path | None = None) -> list[Explanation]:
@@ -82,7 +83,8 @@ def _weights(rung: Rung, recorded: Recorded) -> list[Explanation]:
         told.add((view.kind, view.leaf))
         beside = (one.shape for one in views.values() if one.owner == view.owner and one.leaf == "weight")
         shape = next(beside, view.shape)
-        explanations += _of(row, explain_initial(recorded.names, view.kind, shape, arrays[row.about.name]))
+        groups = next((int(one.a.settings.get("groups") or 1) for one in recorded.pairs if one.a.path == view.owner), 1)
+        explanations += _of(row, explain_initial(recorded.names, view.kind, shape, arrays[row.about.name], groups))
     return explanations[:MOST]
 
 
@@ -118,7 +120,7 @@ def _after(rung: Rung, recorded: Recorded) -> list[Explanation]:
 def _moments(rows: list[Row], recorded: Recorded) -> list[Explanation]:
     """Moments after the first step: the share of the gradient, or of its square, that each optimiser takes."""
     numbers = [run.note("optimiser") or {} for run in recorded.runs]
-    for kind, name in (("first", "beta1"), ("second", "beta2"), ("square", "alpha")):
+    for kind, (name, _) in MOMENT_SHARE.items():
         row = next((one for one in rows if one.about.what == "moment" and one.about.part == kind), None)
         betas = [side.get(name) for side in numbers]
         if row is None or None in betas or betas[0] == betas[1]:

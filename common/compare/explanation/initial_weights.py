@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod, sqrt
+from math import sqrt
 
 import numpy as np
 from scipy.special import ndtr
 
+from ...dictionary.index import BY_KIND
+from ...dictionary.training.distributions import DISTRIBUTIONS, fans
 from ...tolerances import bound
 from .evidence import Explanation
 
 FEWEST = 32  # values from which a distribution is told
+TORCH, PADDLE = " (PyTorch's default)", " (Paddle's default)"
 
 
 @dataclass(frozen=True)
@@ -34,31 +37,22 @@ class Rule:
         return np.clip(values / (2 * sqrt(3) * self.deviation) + 0.5, 0, 1)
 
 
-def _uniform(words: str, limit: float) -> Rule:
-    return Rule(words, "uniform", limit / sqrt(3))
-
-
-def _rules(shape: tuple[int, ...], kind: str) -> list[Rule]:
-    """Both frameworks' defaults and common choices, for a weight of `shape` in PyTorch's layout.
-
-    Fans as both frameworks count them: the second axis and the kernel in, the first axis and the kernel out.
-    """
-    kernel = prod(shape[2:])
-    ins, outs = shape[1] * kernel, shape[0] * kernel
-    torch, paddle = " (PyTorch's default)", " (Paddle's default)"
-    table, conv = kind == "embedding", kind.startswith("conv") and not kind.startswith("conv_transpose")
-    return [
-        _uniform(f"uniform within ±1/√fan_in = {1 / sqrt(ins):.4g}{'' if table else torch}", 1 / sqrt(ins)),
-        _uniform(f"Xavier uniform, ±√(6/(fan_in + fan_out)){'' if conv else paddle}", sqrt(6 / (ins + outs))),
-        _uniform("Kaiming uniform, ±√(6/fan_in)", sqrt(6 / ins)),
-        Rule(f"Kaiming normal, √(2/fan_in){paddle if conv else ''}", "normal", sqrt(2 / ins)),
-        Rule("Kaiming normal, √(2/fan_out)", "normal", sqrt(2 / outs)),
-        Rule("Xavier normal, √(2/(fan_in + fan_out))", "normal", sqrt(2 / (ins + outs))),
-        Rule("LeCun normal, √(1/fan_in)", "normal", sqrt(1 / ins)),
-        Rule(f"normal with deviation 1{torch if table else ''}", "normal", 1.0),
-        Rule("normal with deviation 0.02", "normal", 0.02),
-        Rule("normal with deviation 0.01", "normal", 0.01),
-    ]
+def _rules(shape: tuple[int, ...], kind: str, groups: int) -> list[Rule]:
+    """Both frameworks' defaults and common choices, for a weight of `shape` in PyTorch's layout."""
+    entry, (ins, outs) = BY_KIND.get(kind), fans(shape)
+    torch, paddle = entry.initial.get("weight", ("", "")) if entry else ("", "")
+    whole = groups > 1 and entry is not None and entry.fan_of_all_groups
+    rules = []
+    if whole:  # first: of rules with one deviation, a default is the likelier
+        one = DISTRIBUTIONS[paddle]
+        words = f"{one.words} with the fan of all {groups} groups{PADDLE}"
+        rules.append(Rule(words, one.shape, one.deviation(groups * ins, outs)))
+    for key, one in DISTRIBUTIONS.items():
+        if one.shape != "constant":
+            value = f" = {one.width(ins, outs):.4g}" if key == "fan_in_uniform" else ""
+            whose = f"{TORCH if key == torch else ''}{PADDLE if key == paddle and not whole else ''}"
+            rules.append(Rule(one.words + value + whose, one.shape, one.deviation(ins, outs)))
+    return rules
 
 
 def distance(values: np.ndarray, below: Callable[[np.ndarray], np.ndarray]) -> float:
@@ -69,20 +63,24 @@ def distance(values: np.ndarray, below: Callable[[np.ndarray], np.ndarray]) -> f
     return float(sqrt(count) * max(np.max(steps[1:] - expected), np.max(expected - steps[:-1])))
 
 
-def told(kind: str, shape: tuple[int, ...], values: np.ndarray) -> Rule | None:
+def told(kind: str, shape: tuple[int, ...], values: np.ndarray, groups: int = 1) -> Rule | None:
     """The only rule that the values do not refute; None if there is none, several, or too few values."""
     flat = np.ravel(np.asarray(values, np.float64))
     if flat.size and np.all(flat == flat[0]):
         return Rule(f"constant {flat[0]:g}", "constant", 0.0)
     if flat.size < FEWEST or len(shape) < 2 or not all(shape):
         return None
-    left = [rule for rule in _rules(shape, kind) if distance(flat, rule.below) <= bound("initial distribution")]
+    left = [rule for rule in _rules(shape, kind, groups) if distance(flat, rule.below) <= bound("initial distribution")]
     same = {(rule.shape, round(rule.deviation, 9)) for rule in left}
     return left[0] if len(same) == 1 else None
 
 
 def explain_initial(
-    names: tuple[str, str], kind: str, shape: tuple[int, ...], weights: tuple[np.ndarray, np.ndarray]
+    names: tuple[str, str],
+    kind: str,
+    shape: tuple[int, ...],
+    weights: tuple[np.ndarray, np.ndarray],
+    groups: int = 1,
 ) -> list[Explanation]:
     """Both sides' rules of initial values, where each is told and they differ.
 
@@ -91,7 +89,7 @@ def explain_initial(
     Args:
         shape: of the layer's weight in PyTorch's layout, which tells its fans; the values may be those of its bias.
     """
-    rules = [told(kind, tuple(shape), one) for one in weights]
+    rules = [told(kind, tuple(shape), one, groups) for one in weights]
     if None in rules or rules[0] == rules[1]:
         return []
     a, b = rules

@@ -2,93 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from ...dictionary.training.optimizers import ADAPTIVE, ALIASES, Step
 from ...distance import relative_error
 from .evidence import Explanation, Trial, exchanged, first_that_removes, reproduces
 
 Names = tuple[str, str]
-ALIASES = {"learning_rate": "lr", "epsilon": "eps", "rho": "alpha", "centred": "centered", "coeff": "weight_decay"}
-ADAPTIVE = ("adam", "adamw")
-STATE = {"velocity": ("velocity", "first"), "first": ("first",), "second": ("second", "square"),
-         "average": ("average",)}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Step:
-    """One side's update of one weight, which can be changed and made again."""
-
-    settings: dict[str, Any]
-    weight: np.ndarray
-    gradient: np.ndarray
-    state: Mapping[str, Any]
-
-    def of(self, name: str, default: float = 0.0) -> float:
-        return self.settings.get(name, default)
-
-    def kept(self, name: str) -> np.ndarray | float:
-        """A moment from before the step; 0 where there is none yet."""
-        found = next((self.state[one] for one in STATE[name] if self.state.get(one) is not None), 0.0)
-        return np.asarray(found, np.float64)
-
-    def told(self, **settings) -> Step:
-        return replace(self, settings=self.settings | settings)
-
-    def update(self) -> np.ndarray | None:
-        """What is added to the weight; None for a kind that is not known."""
-        rule, gradient = RULES.get(self.settings.get("kind")), self.gradient * self.of("scale", 1.0)
-        decay = self.of("weight_decay")
-        if rule is None:
-            return None
-        if self.decoupled:
-            return rule(self, gradient) - self.of("lr") * decay * self.weight
-        return rule(self, gradient + decay * self.weight)
-
-    @property
-    def decoupled(self) -> bool:
-        return bool(self.settings.get("decoupled", self.settings["kind"] == "adamw"))
-
-
-def _adam(step: Step, g: np.ndarray) -> np.ndarray:
-    beta1, beta2, count = step.of("beta1", 0.9), step.of("beta2", 0.999), int(step.state.get("step", 0)) + 1
-    count += int(step.of("late"))
-    first, second = beta1 * step.kept("first") + (1 - beta1) * g, beta2 * step.kept("second") + (1 - beta2) * g * g
-    bias1, bias2 = (1 - beta1**count, 1 - beta2**count) if step.of("corrected", 1.0) else (1.0, 1.0)
-    if step.of("eps_first"):
-        return -step.of("lr") * np.sqrt(bias2) / bias1 * first / (np.sqrt(second) + step.of("eps", 1e-8))
-    return -step.of("lr") / bias1 * first / (np.sqrt(second / bias2) + step.of("eps", 1e-8))
-
-
-def _sgd(step: Step, g: np.ndarray) -> np.ndarray:
-    """PyTorch does not dampen the first gradient."""
-    momentum, fresh = step.of("momentum"), not np.any(step.kept("velocity"))
-    if not momentum:
-        return -step.of("lr") * g
-    velocity = momentum * step.kept("velocity") + (1.0 if fresh else 1 - step.of("dampening")) * g
-    nesterov = step.settings.get("nesterov", step.settings["kind"] == "nesterov")
-    return -step.of("lr") * (g + momentum * velocity if nesterov else velocity)
-
-
-def _rmsprop(step: Step, g: np.ndarray) -> np.ndarray:
-    """eps_inside: √(… + eps), as in Paddle; lr_inside: its buffer of momentum holds steps, not directions."""
-    alpha, eps, lr = step.of("alpha", 0.99), step.of("eps", 1e-8), step.of("lr")
-    second = alpha * step.kept("second") + (1 - alpha) * g * g
-    if step.of("centered"):
-        second = second - (alpha * step.kept("average") + (1 - alpha) * g) ** 2
-    direction = g / (np.sqrt(second + eps) if step.of("eps_inside") else np.sqrt(second) + eps)
-    if not step.of("momentum"):
-        return -lr * direction
-    held = step.kept("velocity") if step.of("lr_inside") else lr * step.kept("velocity")
-    return -(step.of("momentum") * held + lr * direction)
-
-
-RULES: dict[str, Callable[[Step, np.ndarray], np.ndarray]] = {
-    "adam": _adam, "adamw": _adam, "sgd": _sgd, "momentum": _sgd, "nesterov": _sgd, "rmsprop": _rmsprop,
-}  # fmt: skip
 
 
 def explain_step(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...dictionary.index import MOMENTS
+from ...dictionary.operations.normalization import STATISTICS
 from ...traces.reading import Call, Run, Trace
 from ...traces.writing import safe
 from ..facts import Place
@@ -15,7 +17,6 @@ from .call import Evidence
 
 WEIGHTED = ("linear", "conv", "batch_norm", "layer_norm", "group_norm", "instance_norm", "embedding", "prelu")
 PLACES = {1: "weight", 2: "bias"}  # of a function's arguments
-MOMENTS = ("first", "second", "velocity", "square")
 Arrays = tuple[np.ndarray | None, np.ndarray | None]
 
 
@@ -103,7 +104,7 @@ class Recorded:
             return None
         before, after = (
             tuple(
-                {leaf: run.array(section, f"{path}.{leaf}") for leaf in ("running_mean", "running_var")}
+                {leaf: run.array(section, f"{path}.{leaf}") for leaf in STATISTICS}
                 for run, path in zip(self.runs, (owner, other), strict=True)
             )
             for section in ("start", f"weights/{step}" if step else "after")
@@ -120,7 +121,7 @@ class Recorded:
         settings = tuple(run.note("optimiser") for run in self.runs)
         states = []
         for run, name in zip(self.runs, names, strict=True):
-            moments = {moment: run.array(f"moments/{step - 1}/{moment}", name) for moment in MOMENTS}
+            moments = {moment: run.array(f"moments/{step - 1}/{moment}", name) for moment in MOMENTS["torch"].values()}
             states.append({m: array for m, array in moments.items() if array is not None} | {"step": step - 1})
         if any(one is None for one in (*settings, *before, *gradient, *after)):
             return None

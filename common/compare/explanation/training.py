@@ -7,10 +7,11 @@ for one update of an optimiser.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
+from ...dictionary.entry import as_in_float32
+from ...dictionary.operations.normalization import MOMENTUM, StatisticsRule, stacked
 from ...distance import relative_error
 from .array_changes import array_changes
 from .evidence import Explanation, Trial, first_that_removes, removes
@@ -19,32 +20,6 @@ from .optimizer_step import explain_step
 
 __all__ = ["explain_exchanged", "explain_gradient", "explain_initial", "explain_statistics", "explain_step"]
 Arrays = Mapping[str, np.ndarray]
-STATISTICS = ("running_mean", "running_var")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How running statistics take in a batch: new = (1 − share) · old + share · batch's."""
-
-    share: float
-    unbiased: bool
-    words: str  # where the share comes from; "" for what the layer says
-
-    def __str__(self) -> str:
-        if not self.share:
-            return "does not update them"
-        variance = "the unbiased variance" if self.unbiased else "the biased variance"
-        return f"takes {variance} and {self.share:.6g} of the batch{f' ({self.words})' if self.words else ''}"
-
-    def updated(self, old: Arrays, batch: np.ndarray) -> np.ndarray:
-        """Mean and variance after the batch, `[2, C]`."""
-        axes = (0, *range(2, batch.ndim))
-        fresh = np.stack([batch.mean(axes), batch.var(axes, ddof=int(self.unbiased))])
-        return (1 - self.share) * _both(old) + self.share * fresh
-
-
-def _both(statistics: Arrays) -> np.ndarray:
-    return np.stack([np.asarray(statistics[name], np.float64) for name in STATISTICS])
 
 
 def explain_statistics(
@@ -62,7 +37,7 @@ def explain_statistics(
         momentum: in PyTorch's convention, the share of the batch.
     """
     batch = tuple(np.asarray(one, np.float64) for one in batch)
-    ends = tuple(_both(one) for one in after)
+    ends = tuple(stacked(one) for one in after)
     if removes(relative_error(*ends)):
         return []
     with np.errstate(all="ignore"):
@@ -75,20 +50,20 @@ def explain_statistics(
     return first_that_removes([[Trial(said, f"with {a}'s rule", made, ends[0])]], ends, "running statistics")
 
 
-def _followed(before: Arrays, new: np.ndarray, batch: np.ndarray, mine: float, others: float) -> Rule | None:
+def _followed(before: Arrays, new: np.ndarray, batch: np.ndarray, mine: float, others: float) -> StatisticsRule | None:
     """The rule that makes `new`: what the layer says first, then known mistakes, then the share read off the means."""
-    old = _both(before)[0]
+    old = stacked(before)[0]
     toward = batch.mean((0, *range(2, batch.ndim))) - old
     read = float(np.vdot(toward, new[0] - old) / np.vdot(toward, toward)) if toward.any() else 0.0
-    single = float(1 - np.float32(1 - mine))  # Paddle keeps the share of the old value in float32
     shares = [
-        (mine, ""), (0.0, ""), (single, "its momentum is kept in float32"), (1 - mine, "1 − its momentum"),
+        (mine, ""), (0.0, ""), (as_in_float32(MOMENTUM, mine), "its momentum is kept in float32"),
+        (1 - mine, "1 − its momentum"),
         (others, "the other side's momentum"), (1 - others, "1 − the other side's momentum"),
         (read, "read off the means"),
     ]  # fmt: skip
     for share, words in shares:
         for unbiased in (False, True):
-            rule = Rule(share, unbiased, words)
+            rule = StatisticsRule(share, unbiased, words)
             if removes(relative_error(rule.updated(before, batch), new)):
                 return rule
     return None

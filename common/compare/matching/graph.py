@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...alignment.operations import MOVES
-from ...weights.rules import COUNTER, View
+from ...dictionary.operations.normalization import COUNTER
+from ...weights.rules import View
 
 # Where the order of the inputs matters, it tells apart the layers that feed them.
 ORDERED = frozenset({"concat", "stack", "subtract", "divide", "matmul", "power", "where", "attention"})

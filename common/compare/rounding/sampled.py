@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ...dictionary.index import MOMENT_SHARE
 from ...distance import ROUNDOFF, Apart
 from ...tolerances import bound
 from ...traces.plan import EXACT
@@ -14,7 +15,6 @@ from ..judge import Bounds
 from ..row import Row
 
 FEW = 16  # elements
-MOMENT_SHARE = {"first": ("beta1", 0.9), "second": ("beta2", 0.999), "square": ("alpha", 0.99)}
 Tried = tuple[Mapping, Mapping]  # of each side, section → name → root mean square of what it moved
 
 

@@ -18,9 +18,9 @@ def _packed() -> tuple[Weight, ...]:
     for place, name in enumerate(PROJECTIONS):
         part, names = (place, len(PROJECTIONS)), f"{name}.weight"
         rows += [
-            weight(names, torch="in_proj_weight", part=part, transposed=True),
-            weight(names, torch=f"{name}_weight", transposed=True),
-            weight(f"{name}.bias", torch="in_proj_bias", part=part),
+            weight(names, torch="in_proj_weight", part=part, layer="linear", transposed=True),
+            weight(names, torch=f"{name}_weight", layer="linear", transposed=True),
+            weight(f"{name}.bias", torch="in_proj_bias", part=part, layer="linear"),
         ]
     return tuple(rows)
 

@@ -95,6 +95,7 @@ def convolution(n: int) -> Entry:
         (*CHANNELS, *_window("stride", "padding", "dilation", "groups"), BIASED, WINDOW["padding_mode"]),
         AFFINE, paddle_order="in_channels out_channels kernel_size stride padding dilation groups padding_mode",
         tensor_prefix=f"conv{n}d", initial=UNIFORM | {"weight": ("fan_in_uniform", "kaiming_normal")},
+        fan_of_all_groups=True,
         formula=partial(conv, n), operands=("weight", "bias"), other_rules=_other_convolutions, differs=(SAME, GROUPS),
         proof=(proved_layer(image, in_channels=4, out_channels=6, kernel_size=3, **rest),
                proved_layer(image, in_channels=4, out_channels=3, kernel_size=2, padding=1, padding_mode="reflect",

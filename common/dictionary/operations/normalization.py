@@ -13,15 +13,17 @@ from ..proof import Proof, proved, proved_layer, real
 from .activation import channels
 
 STATISTICS = ("running_mean", "running_var")
+COUNTER = "num_batches_tracked"  # PyTorch alone counts batches; nothing computed depends on it
 EPS = (1e-3, 1e-5, 1e-6, 1e-8, 1e-12)  # defaults in use
 EPSILON = setting("eps", 1e-5, paddle="epsilon", kept="eps _epsilon")
 MOMENTUM = setting("momentum", 0.1, paddle_default=0.9, turned=ONE_MINUS, decides=False)
 RUNNING = (
     weight("running_mean", paddle="_mean", trained=False, suffix="w_1"),
     weight("running_var", paddle="_variance", trained=False, suffix="w_2"),
-    weight("num_batches_tracked", paddle="", trained=False),
+    weight(COUNTER, paddle="", trained=False),
 )
 INITIAL = {"weight": ("ones", "ones"), "bias": ("zeros", "zeros")}
+FRESH = {"running_mean": ("zeros", "zeros"), "running_var": ("ones", "ones"), COUNTER: ("zeros", "zeros")}
 CHANNELS = argument("num_features", decides=False)
 FLAGS = tuple(argument(name, True, paddle="", decides=False) for name in ("affine", "track_running_stats"))
 
@@ -140,7 +142,7 @@ ENTRIES: tuple[Entry, ...] = (
            argument("training", False),
            setting("activation", None, torch="", paddle="act", kept="- _act")),
           (*AFFINE, *RUNNING), paddle_order="num_features momentum eps", tensor_prefix="batch_norm{n}d",
-          initial=INITIAL, formula=_batch_norm, by_mode=True,
+          initial=INITIAL | FRESH, formula=_batch_norm, by_mode=True,
           operands=(*STATISTICS, "weight", "bias"), other_rules=_other_norms, float32={"eps": None, "momentum": None},
           differs=(Contrast("momentum", "share of the batch", "share of the old value, 1 minus PyTorch's"),
                    Contrast("running variance", "unbiased", "biased", "n/(n − 1) apart at convergence"),

@@ -25,6 +25,7 @@ DIFFERS = (
 )
 GATES = tuple(weight(name, suffix=suffix) for name, suffix in (
     ("weight_ih", "w_0"), ("weight_hh", "w_1"), ("bias_ih", "b_0"), ("bias_hh", "b_1")))  # fmt: skip
+CELLS = ("cell", "cell_fw", "cell_bw")  # below Paddle's layers, and under names of theirs their weights once more
 NO_WEIGHT = weight("_dropout_state", torch="", trained=False)  # the state of Paddle's generator
 X = real(2, 5, 3)
 

@@ -15,31 +15,36 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Distribution:
-    """Around `mean`; `shape` is uniform, normal or constant; `deviation(fan_in, fan_out)` is 0 for a constant."""
+    """`width(fan_in, fan_out)` is the deviation of a normal one, the limit of a uniform one, or the constant."""
 
     words: str
-    shape: str
-    deviation: Callable[[int, int], float]
-    mean: float = 0.0
+    shape: str  # normal, uniform or constant
+    width: Callable[[int, int], float]
 
-    def draw(self, random: np.random.Generator, size: tuple[int, ...], fans: tuple[int, int]) -> np.ndarray:
-        """Values in float64."""
-        if self.shape == "constant":
-            return np.full(size, self.mean)
+    def deviation(self, ins: int, outs: int) -> float:
+        width = self.width(ins, outs)
+        return {"normal": width, "uniform": width / sqrt(3), "constant": 0.0}[self.shape]
+
+    def draw(self, random: np.random.Generator, shape: tuple[int, ...], weight: tuple[int, ...]) -> np.ndarray:
+        """Values in float64, of a layer whose weight has the shape `weight`."""
+        width = self.width(*fans(weight))
         if self.shape == "normal":
-            return random.standard_normal(size) * self.deviation(*fans) + self.mean
-        end = sqrt(3) * self.deviation(*fans)
-        return random.uniform(-end, end, size)
+            return random.standard_normal(shape) * width
+        return random.uniform(-width, width, shape) if self.shape == "uniform" else np.full(shape, width)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(in, out) of a weight in PyTorch's layout."""
+    """(in, out) of a weight in PyTorch's layout; of one axis, that one twice."""
     kernel = prod(shape[2:])
-    return shape[1] * kernel, shape[0] * kernel
+    return shape[min(1, len(shape) - 1)] * kernel, shape[0] * kernel
+
+
+def _constant(words: str, value: float) -> Distribution:
+    return Distribution(words, "constant", lambda ins, outs: value)
 
 
 def _within(words: str, limit: Callable[[int, int], float]) -> Distribution:
-    return Distribution(words, "uniform", lambda ins, outs: limit(ins, outs) / sqrt(3))
+    return Distribution(words, "uniform", limit)
 
 
 DISTRIBUTIONS = {
@@ -55,7 +60,7 @@ DISTRIBUTIONS = {
     "normal": Distribution("normal with deviation 1", "normal", lambda ins, outs: 1.0),
     "normal_0.02": Distribution("normal with deviation 0.02", "normal", lambda ins, outs: 0.02),
     "normal_0.01": Distribution("normal with deviation 0.01", "normal", lambda ins, outs: 0.01),
-    "zeros": Distribution("zeros", "constant", lambda ins, outs: 0.0),
-    "ones": Distribution("ones", "constant", lambda ins, outs: 0.0, 1.0),
-    "quarter": Distribution("constant 0.25", "constant", lambda ins, outs: 0.0, 0.25),
+    "zeros": _constant("zeros", 0.0),
+    "ones": _constant("ones", 1.0),
+    "quarter": _constant("constant 0.25", 0.25),
 }

@@ -130,6 +130,18 @@ def _optimizer(kind: str, torch: str, paddle: str, *arguments, tried: tuple[dict
     )
 
 
+def arguments_of(entry: Entry, framework: str, numbers: Mapping[str, float]) -> dict[str, Any]:
+    """An optimizer's numbers as a framework's class takes them: under its names, flags as such, what is 0 and may be
+    left out left out."""
+    words = {}
+    for one in entry.arguments:
+        names, default = (one.torch, one.default_torch) if framework == "torch" else (one.paddle, one.default_paddle)
+        value = numbers.get(one.name)
+        if names and value is not None and (value or default is not None):
+            words[names[0]] = bool(value) if isinstance(default, bool) else value
+    return words
+
+
 BETAS = tuple(argument(f"beta{n + 1}", default, torch=f"betas[{n}]") for n, default in enumerate((0.9, 0.999)))
 EPS = argument("eps", 1e-8, paddle="epsilon")
 DECAY = argument("weight_decay", 0, paddle_default=None)
@@ -140,8 +152,9 @@ SHARES = {"beta1": 0.5, "beta2": 0.95}
 
 ENTRIES: tuple[Entry, ...] = (
     _optimizer("sgd", "SGD", "SGD", DECAY, tried=({}, {"weight_decay": 0.01})),
-    _optimizer("momentum", "SGD", "Momentum", argument("momentum", 0, paddle_default=0.9), DECAY,
-               argument("nesterov", False, paddle="use_nesterov"), paddle_order="lr momentum nesterov weight_decay",
+    _optimizer("momentum", "SGD", "Momentum", argument("momentum", 0, paddle_default=0.9),
+               argument("dampening", 0, paddle=""), DECAY, argument("nesterov", False, paddle="use_nesterov"),
+               paddle_order="lr momentum nesterov weight_decay",
                state={"velocity": Kept("momentum_buffer", "velocity")},
                float32={"momentum": None, "weight_decay": None},
                tried=({"momentum": 0.9}, {"momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
