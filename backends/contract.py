@@ -220,7 +220,7 @@ class Framework(Protocol):
     optimizers: Optimizers
     calls: Calls
     MODEL: type  # what every model of the framework is
-    rounds_constants: bool  # keeps some constants in float32 in every precision: see `common.alignment.constants`
+    rounds_constants: bool  # keeps some constants in float32 in every precision: see `Entry.float32`
     Model: type  # a spec's model, and one of its networks
     Net: type
     Session: type

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..common.alignment.settings import layer_record
 from ..common.arrays import Arrays
 from ..common.dictionary.operations.normalization import COUNTER
+from ..common.dictionary.settings import layer_record
 from ..common.errors import BadInput
 from ..common.weights.rules import View, joined, to_canonical, to_framework, weight_views
 from .contract import Framework, Model, Tensor

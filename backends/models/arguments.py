@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-_POOL = ("input", "kernel_size", "stride", "padding")
-# PyTorch's built-in functions have no signature.
-_POSITIONS = {
-    "avg_pool": (*_POOL, "ceil_mode", "count_include_pad", "divisor_override"),
-    "max_pool": (*_POOL, "dilation", "ceil_mode"),
-    "softmax": ("input", "dim"), "log_softmax": ("input", "dim"),
-    "cat": ("tensors", "dim"), "stack": ("tensors", "dim"),
-    "mean": ("input", "dim", "keepdim"), "sum": ("input", "dim", "keepdim"),
-    "flatten": ("input", "start_dim", "end_dim"), "clamp": ("input", "min", "max"),
-    "leaky_relu": ("input", "negative_slope"),
-}  # fmt: skip
+from ...common.dictionary.index import BY_KIND
 
 
 @lru_cache(maxsize=4096)
@@ -28,8 +18,20 @@ def _signature(function: Callable) -> inspect.Signature | None:
         return None
 
 
-def bound_arguments(function: Callable, args: tuple, kwargs: dict, is_tensor: Callable[[Any], bool]) -> dict:
-    """What a function was told beside its tensors, by the name of the argument where its signature is known."""
+@cache
+def positions(kind: str, name: str) -> tuple[str, ...]:
+    """The arguments of a function without a signature, in order, after its input, by the entry of its kind."""
+    return tuple(BY_KIND[kind].positions.get(name.strip("_"), "").split()) if kind in BY_KIND else ()
+
+
+def bound_arguments(
+    function: Callable, args: tuple, kwargs: dict, is_tensor: Callable[[Any], bool], places: tuple[str, ...] = ()
+) -> dict:
+    """What a function was told beside its tensors, by the name of each argument.
+
+    Args:
+        places: the arguments after its input, for a function whose signature cannot be read.
+    """
     signature = _signature(function) if getattr(function, "__hash__", None) else None
     named: dict[str, Any] = {}
     if signature is not None:
@@ -40,7 +42,7 @@ def bound_arguments(function: Callable, args: tuple, kwargs: dict, is_tensor: Ca
         except TypeError:
             signature = None
     if signature is None:
-        known = _POSITIONS.get(getattr(function, "__name__", "").rstrip("123d").rstrip("_"), ())
+        known = ("argument0", *places)
         named = {
             known[place] if place < len(known) else f"argument{place}": value for place, value in enumerate(args)
         } | kwargs

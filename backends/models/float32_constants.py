@@ -1,61 +1,60 @@
-"""In float64, the constants of one framework as the other has them, which keeps them in float32: see `constants`.
+"""In float64, the numbers of one framework as the other has them, which keeps them in float32: see `Entry.float32`.
 
 Only for the framework that does not round (`rounds_constants` of the contract): so what is compared is the mathematics.
 """
 
 from __future__ import annotations
 
-from ...common.alignment.constants import (
-    AVERAGES,
-    HARDSIGMOID_SLOPE,
-    ROUNDED_EPS,
-    SELU_ALPHA,
-    SELU_SCALE,
-    averaging_factor,
-    rounded,
-    rounded_momentum,
-)
+from collections.abc import Callable
+from typing import Any
+
+from ...common.dictionary.entry import Argument, as_in_float32
+from ...common.dictionary.index import AVERAGES, BY_KIND, OPERATIONS
 from ..contract import Tensor, Tensors
+from .arguments import positions
+
+# Kind → the arguments that are kept in float32, by their first name: `clamp` has other names, and its numbers whole.
+ROUNDED: dict[str, dict[str, Argument]] = {
+    entry.kind: {argument.torch[0]: argument for argument in rounded}
+    for entry in OPERATIONS
+    if (rounded := [one for one in entry.arguments if one.torch and entry.float32.get(one.name, 0) is None])
+}
 
 
-def _is_float64(tensor: Tensor) -> bool:
-    return str(tensor.dtype).endswith("float64")
+def _is_float64(tensor: Any) -> bool:
+    return str(getattr(tensor, "dtype", "")).endswith("float64")
 
 
-def with_rounded_numbers(name: str, args: tuple, kwargs: dict) -> dict:
-    """The keywords of a function, those of a normalization with epsilon and momentum rounded.
+def with_rounded_numbers(kind: str, name: str, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """What a function is given, with the arguments rounded that the other framework rounds.
 
     Args:
         name: of the function, as the framework calls it.
     """
-    if name not in ROUNDED_EPS or not args or not _is_float64(args[0]):
-        return kwargs
-    changed = dict(kwargs)
-    if isinstance(changed.get("eps"), float):
-        changed["eps"] = rounded(changed["eps"])
-    if isinstance(changed.get("momentum"), float) and name == "batch_norm":
-        changed["momentum"] = rounded_momentum(changed["momentum"])
-    return changed
+    named = ROUNDED.get(kind)
+    if named is None or not args or not _is_float64(args[0]):
+        return args, kwargs
+
+    def rounded(name: str, value: Any) -> Any:
+        return as_in_float32(named[name], value) if name in named and isinstance(value, float) else value
+
+    places = positions(kind, name)[: len(args) - 1]
+    after = (rounded(place, value) for place, value in zip(places, args[1:], strict=False))
+    args = (args[0], *after, *args[1 + len(places) :])
+    return args, {name: rounded(name, value) for name, value in kwargs.items()}
 
 
-def rounded_activation(kind: str, tensor: Tensor) -> Tensor | None:
-    """An activation with rounded constants; None of one that needs none, or not in this precision."""
-    if not _is_float64(tensor):
-        return None
-    if kind == "hardsigmoid":
-        return (tensor * HARDSIGMOID_SLOPE + 0.5).clip(0, 1)
-    if kind == "selu":
-        made = SELU_SCALE * tensor.where(tensor > 0, SELU_ALPHA * tensor.expm1())
-        # The gradient below zero has the product of both, rounded once more: what is added is zero but for that.
-        product = SELU_SCALE * SELU_ALPHA
-        more = tensor.clip(max=0) * (rounded(product) - product)
-        return made + (more - more.detach())
-    return None
+def with_rounded_constants(kind: str, function: Callable, args: tuple, kwargs: dict) -> Tensor:
+    """What a function makes, in float64 with rounded constants inside."""
+    entry = BY_KIND[kind]
+    if not _is_float64(args[0]):
+        return function(*args, **kwargs)
+    return entry.on_tensors(args[0], **entry.float32)
 
 
 def round_averaging(tensors: Tensors, kind: str, settings: dict, given: Tensor, made: Tensor) -> None:
     """Have the gradient of an average pool divided by a rounded count."""
     if kind in AVERAGES and _is_float64(made) and tensors.has_gradient(made):
-        factor = averaging_factor(kind, settings, tuple(given.shape), tuple(made.shape))
+        factor = BY_KIND[kind].gradient_factor(settings, tuple(given.shape), tuple(made.shape))
         if factor is not None and factor != 1:
             tensors.on_gradient(made, lambda gradient: gradient * factor)

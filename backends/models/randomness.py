@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...common.dictionary.entry import Entry
 from ...common.random_streams import stream
 from ..contract import Tensor, Tensors
 from .nested_tensors import tensors_in
-
-DROPOUT = ("dropout", "channel_dropout")
 
 
 @dataclass
@@ -24,7 +23,7 @@ class Randomness:
     drawn: dict[str, int] = field(default_factory=dict)  # how often, for each purpose
 
     def dropout(
-        self, kind: str, settings: Mapping, args: tuple, kwargs: dict, training: bool, original: Callable
+        self, entry: Entry, settings: Mapping, args: tuple, kwargs: dict, training: bool, original: Callable
     ) -> Tensor:
         """Dropout with a mask of ours and the scale of the framework's own mode.
 
@@ -37,19 +36,19 @@ class Randomness:
         shape = tuple(tensor.shape)
         if not training:
             return tensor * self.tensors.like(np.full((1,) * len(shape), 1 - p), tensor)
-        shape = shape[:2] + (1,) * (len(shape) - 2) if kind == "channel_dropout" else shape
+        shape = shape[:2] + (1,) * (len(shape) - 2) if entry.draws == "channel mask" else shape
         kept = self._uniform("mask", shape) >= p
         return tensor * self.tensors.like(kept * (1.0 if later or p == 1 else 1 / (1 - p)), tensor)
 
-    def draw(self, kind: str, like: Tensor, args: tuple) -> Tensor:
+    def draw(self, entry: Entry, like: Tensor, args: tuple) -> Tensor:
         """What a function that draws gives in the place of `like`, which the framework drew itself."""
         shape = tuple(like.shape)
-        if kind == "bernoulli":  # as a dropout layer draws its mask
+        if entry.draws == "chance":  # as a dropout layer draws its mask
             chance = self.tensors.to_numpy(args[0]) if args and self.tensors.is_tensor(args[0]) else 0.5
             return self.tensors.like(self._uniform("mask", shape) >= 1 - chance, like)
-        if kind == "random_uniform":
-            return self.tensors.like(self._uniform(kind, shape), like)
-        return self.tensors.like(self._stream(kind).standard_normal(shape, dtype=np.float32), like)
+        if entry.draws == "uniform":
+            return self.tensors.like(self._uniform(entry.kind, shape), like)
+        return self.tensors.like(self._stream(entry.kind).standard_normal(shape, dtype=np.float32), like)
 
     def _uniform(self, purpose: str, shape: tuple[int, ...]) -> np.ndarray:
         return self._stream(purpose).random(shape)

@@ -12,15 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...common.alignment.constants import AVERAGES, CONSTANT_INSIDE
-from ...common.alignment.kinds import layer_kind
-from ...common.alignment.operations import RANDOM, operation_kind
-from ...common.alignment.settings import function_settings
+from ...common.dictionary.index import AVERAGES, BY_KIND, CONSTANT_INSIDE, DROPOUT, RANDOM, layer_entry, operation_kind
+from ...common.dictionary.settings import function_settings
 from ..contract import Framework
-from .arguments import bound_arguments
-from .float32_constants import round_averaging, rounded_activation, with_rounded_numbers
+from .arguments import bound_arguments, positions
+from .float32_constants import round_averaging, with_rounded_constants, with_rounded_numbers
 from .nested_tensors import map_tensors, tensors_in
-from .randomness import DROPOUT, Randomness
+from .randomness import Randomness
 from .rounding_noise import Noise
 from .users_lines import users_line
 
@@ -100,30 +98,32 @@ class Recording:
 
     def _wrapper(self, path: str, module, forward: Callable) -> Callable:
         about = self._about[path]
-        kind = layer_kind(self._calls.NAME, tuple(about["classes"]))
-        name = kind.name if kind else operation_kind(about["class"].lower())
-        opaque = about["library"] and (kind is not None or not about["children"])
+        entry = layer_entry(self._calls.NAME, about["classes"])
+        kind = entry.kind if entry else operation_kind(self._calls.NAME, about["class"].lower())
+        opaque = about["library"] and (entry is not None or not about["children"])
+        computes = kind if about["library"] else ""  # a user's own forward is called, whatever its class is called
 
         def watched(*args, **kwargs):
             if self._muted:
                 return forward(*args, **kwargs)
             with self._calls.quiet():
-                call = self._begin(path, name, about["class"], (args, kwargs), about["settings"], opaque, module=True)
+                call = self._begin(path, kind, about["class"], (args, kwargs), about["settings"], opaque, module=True)
 
             return self._finish_call(
-                call, lambda: self._run(name, about["settings"], module.training, forward, args, kwargs)
+                call, lambda: self._run(computes, about["settings"], module.training, forward, args, kwargs)
             )
 
         return watched
 
     def _function(self, name: str, function: Callable, args: tuple, kwargs: dict):
         """A function or method that the framework was asked for; its own inner calls are not seen."""
+        kind = operation_kind(self._calls.NAME, name)
         if not self._rounds:
-            kwargs = with_rounded_numbers(name, args, kwargs)
+            args, kwargs = with_rounded_numbers(kind, name, args, kwargs)
         if self._muted:
             return function(*args, **kwargs)
-        kind = operation_kind(name)
-        bound = function_settings(self._calls.NAME, bound_arguments(function, args, kwargs, self._tensors.is_tensor))
+        arguments = bound_arguments(function, args, kwargs, self._tensors.is_tensor, positions(kind, name))
+        bound = function_settings(self._calls.NAME, kind, arguments)
         call = self._begin(
             self._stack[-1].content["path"] if self._stack else "", kind, name, (args, kwargs), bound, True
         )
@@ -131,18 +131,16 @@ class Recording:
         def run():
             training = bool(bound.get("training", True))
             out = self._run(kind, bound, training, function, args, kwargs)
-            return self._randomness.draw(kind, out, args) if kind in RANDOM and kind not in DROPOUT else out
+            return self._randomness.draw(BY_KIND[kind], out, args) if kind in RANDOM else out
 
         return self._finish_call(call, run)
 
     def _run(self, kind: str, settings: Mapping, training: bool, original: Callable, args: tuple, kwargs: dict):
         """What a call makes: by the framework, or with the kit's random numbers or the other framework's constants."""
         if kind in DROPOUT:
-            return self._randomness.dropout(kind, settings, args, kwargs, training, original)
+            return self._randomness.dropout(BY_KIND[kind], settings, args, kwargs, training, original)
         if kind in CONSTANT_INSIDE and not self._rounds and args and self._tensors.is_tensor(args[0]):
-            made = rounded_activation(kind, args[0])
-            if made is not None:
-                return made
+            return with_rounded_constants(kind, original, args, kwargs)
         return original(*args, **kwargs)
 
     def _finish_call(self, call: Open, run: Callable):

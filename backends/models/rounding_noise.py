@@ -14,18 +14,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ...common.dictionary.index import EXACT, RECURRENT
 from ..contract import Model, Tensor, Tensors
 
 GAIN = 8.0
 LONGEST = 4096  # terms, beyond which libraries add in blocks
-# Each output is one of the inputs, or one times a constant: nothing is rounded.
-EXACT = frozenset(
-    "relu identity reshape transpose expand select split concat stack flip pad dropout channel_dropout embedding "
-    "one_hot max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d maximum "
-    "minimum zeros ones zeros_like ones_like arange full full_like roll where masked_fill channel_shuffle "
-    "pixel_shuffle sign abs random_normal random_uniform negative topk sort argmax argmin tril triu meshgrid".split()
-)
-RECURRENT = ("lstm", "gru", "rnn")
 
 
 @dataclass

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..alignment.operations import MOVES
+from ..dictionary.index import MOVES
 from ..errors import BadInput
 from ..traces.reading import Trace
 from . import wording

@@ -163,9 +163,11 @@ class Entry:
     Mathematics: `formula` computes it in float64 from `given` ("first" input, or "all"), the weights named in
     `operands` (also those that a function is given after its first input, in that order), and the arguments; `by_mode`:
     it is told whether the layer trains. `other_rules` yields the same call by rules that no argument tells.
+    `by_example`: each example is computed by itself, and slowly.
 
     Numbers: `float32` names what Paddle keeps in float32 in float64 too: an argument with None, or a constant of the
-    formula with its rounded value. `in_paddle`: what the formula is told to follow Paddle's rule.
+    formula with its rounded value. `on_tensors`: the formula with such constants, by methods of PyTorch's tensors.
+    `in_paddle`: what the formula is told to follow Paddle's rule.
     `gradient_factor(settings, given, made)`: what Paddle's gradient is larger by; None where it is not one factor.
     `inexact(settings, given, made)`: whether Paddle, computing places in float32, cannot be exact.
 
@@ -191,8 +193,10 @@ class Entry:
     given: str = "first"
     operands: tuple[str, ...] = ()
     by_mode: bool = False
+    by_example: bool = False
     other_rules: Callable | None = None
     float32: Mapping[str, float | None] = field(default_factory=dict)
+    on_tensors: Callable | None = None
     in_paddle: Mapping[str, Any] = field(default_factory=dict)
     gradient_factor: Callable[[Mapping, Sequence[int], Sequence[int]], float | None] | None = None
     inexact: Callable[[Mapping, Sequence[int], Sequence[int]], bool] | None = None

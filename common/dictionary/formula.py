@@ -25,9 +25,9 @@ MOST_INPUTS = 4
 
 @dataclass(frozen=True)
 class Call:
-    """One side's call, which can be changed and evaluated again."""
+    """One side's call, which can be changed and evaluated again; without an entry nothing is known of it."""
 
-    entry: Entry
+    entry: Entry | None
     inputs: list[np.ndarray]
     settings: dict[str, Any]
     weights: Arrays

@@ -52,36 +52,33 @@ def layer_entry(framework: str, classes: Iterable[str]) -> Entry | None:
     return next((known[name] for name in classes if name in known), None)
 
 
-def _called() -> dict[str, str]:
-    """Name of a function, method or operator, as a recorder meets it → kind."""
-    kinds = {}
-    for entry in OPERATIONS:
-        for names in (entry.torch, entry.paddle):
+def _called(*frameworks: str) -> dict[str, str]:
+    """Name of a function, method or operator, as a recorder meets it → kind; the last framework has the last word."""
+    kinds = {name: entry.kind for entry in OPERATIONS for name in (entry.kind, *entry.recorded)}
+    for framework in frameworks:
+        named = {}
+        for entry in OPERATIONS:
+            names = entry.names(framework)
             for path in (*names.functions, *names.methods):
                 last = path.rpartition(".")[2]
-                kinds[last.strip("_") if last.startswith("__") else last] = entry.kind
-        kinds |= dict.fromkeys(entry.recorded, entry.kind)
-    return kinds | {entry.kind: entry.kind for entry in OPERATIONS}
+                named.setdefault(last.strip("_") if last.startswith("__") else last, []).append(entry.kind)
+        kinds |= {name: name if name in several else several[-1] for name, several in named.items()}
+    return kinds
 
 
-_CALLED = _called()
+_CALLED = {"torch": _called("paddle", "torch"), "paddle": _called("torch", "paddle")}
 
 
-def operation_kind(name: str) -> str:
-    """The kind of a function called `name`: `__radd__`, `add_` and `add` are all `add`."""
-    plain = name.strip("_") or name
-    return _CALLED.get(name, _CALLED.get(plain, plain))
+def operation_kind(framework: str, name: str) -> str:
+    """The kind of what a framework calls `name`: `__radd__`, `add_` and `add` are all `add`."""
+    called, plain = _CALLED[framework], name.strip("_") or name
+    return called.get(name) or called.get(plain, plain)
 
 
 def optimizer_entry(framework: str, classes: Iterable[str]) -> Entry | None:
     """The entry of an optimizer, from the names of its classes, nearest first; of PyTorch's SGD, that with momentum."""
     known = {path.rpartition(".")[2]: entry for entry in OPTIMIZERS for path in entry.names(framework).classes}
     return next((known[name] for name in classes if name in known), None)
-
-
-def operation_entry(name: str) -> Entry | None:
-    """The entry of a function, method or operator by its name."""
-    return BY_KIND.get(operation_kind(name))
 
 
 def kinds_that(holds: Callable[[Entry], object]) -> frozenset[str]:
@@ -95,11 +92,11 @@ EXACT = kinds_that(lambda entry: entry.exact)
 RECURRENT = kinds_that(lambda entry: entry.inner_layers)
 DROPOUT = kinds_that(lambda entry: entry.draws in ("mask", "channel mask"))
 RANDOM = kinds_that(lambda entry: entry.draws in ("normal", "uniform", "chance"))
-SIGN_KINKS = kinds_that(lambda entry: entry.kink == "sign")
+# Of two inputs it is no sign of the first one that tells.
+SIGN_KINKS = kinds_that(lambda entry: entry.kink == "sign" and entry.given == "first")
 LARGEST_KINKS = kinds_that(lambda entry: entry.kink == "largest")
 AVERAGES = kinds_that(lambda entry: entry.gradient_factor)
-CONSTANT_INSIDE = kinds_that(lambda entry: any(value is not None for value in entry.float32.values()))
-ROUNDED_EPS = kinds_that(lambda entry: "eps" in entry.float32)
+CONSTANT_INSIDE = kinds_that(lambda entry: entry.on_tensors)
 ACTIVATIONS = kinds_that(lambda entry: entry.activation)
 POINTWISE = tuple((entry, settings) for entry in OPERATIONS for settings in entry.pointwise)
 OPTIMIZER_BY_KIND = {entry.kind: entry for entry in OPTIMIZERS}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from .entry import Argument, Entry
-from .index import layer_entry
+from .index import BY_KIND, layer_entry
 
 UNSAID = ("name", "inplace")  # of every function, and deciding nothing
 
@@ -34,13 +35,17 @@ def _in_torch(framework: str, argument: Argument, value: Any) -> Any:
     return argument.turned.to_torch(value)
 
 
-def function_settings(framework: str, entry: Entry | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+@cache
+def _arguments_by_name(framework: str, kind: str) -> dict[str, Argument]:
+    """What a framework calls the arguments of a kind; none where nothing is known of it."""
+    arguments = BY_KIND[kind].arguments if kind in BY_KIND else ()
+    named = [(argument.torch if framework == "torch" else argument.paddle, argument) for argument in arguments]
+    return {name: argument for names, argument in reversed(named) for name in names}
+
+
+def function_settings(framework: str, kind: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a function under the names that settings have; as they are where nothing is known of it."""
-    known: dict[str, Argument] = {}
-    for argument in entry.arguments if entry else ():
-        for name in argument.torch if framework == "torch" else argument.paddle:
-            known.setdefault(name, argument)
-    settings = {}
+    known, settings = _arguments_by_name(framework, kind), {}
     for name, value in arguments.items():
         argument = known.get(name)
         if argument is not None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dualport.common.alignment.closed_forms import evaluate
-from dualport.common.compare.explanation import evidence as trials
 from dualport.common.compare.explanation.call import Evidence, Explanation, explain
+from dualport.common.dictionary import formula
+from dualport.common.dictionary.index import BY_KIND
 from dualport.common.tolerances import bound
 from explanation_faults import NAMES, SHOWN, W, conv_case, drawn, evidence_of
 from torch.nn import functional as F  # noqa: N812
@@ -91,7 +91,9 @@ def test_a_number_fitted_to_a_few_values_is_no_explanation(size: int) -> None:
 def test_a_setting_that_one_side_keeps_in_float32(kind: str) -> None:
     """Paddle does so: elu with alpha 0.3 is off by 1e-8 in float64."""
     x, told = drawn((20, 6), 1).numpy(), {"elu": "alpha", "leaky_relu": "negative_slope"}[kind]
-    outputs = [evaluate(kind, [x], {told: value}, {}, False) for value in (float(np.float32(0.3)), 0.3)]
+    outputs = [
+        formula.evaluate(BY_KIND[kind], [x], {told: value}, {}, False) for value in (float(np.float32(0.3)), 0.3)
+    ]
     found = explain(Evidence(NAMES, (kind,) * 2, ([x], [x]), tuple(outputs), ({told: 0.3},) * 2, ({}, {}), False))
     assert f"paddle's {kind} is torch's {kind} with {told} rounded to float32" in found[0].text
     assert found[0].removed
@@ -100,7 +102,7 @@ def test_a_setting_that_one_side_keeps_in_float32(kind: str) -> None:
 
 def test_positions_that_one_side_keeps_in_float32() -> None:
     x, told = drawn((2, 3, 5, 7), 1).numpy(), {"size": [9, 11], "mode": "bilinear"}
-    outputs = [evaluate("interpolate", [x], told | more, {}, False) for more in ({"single": True}, {})]
+    outputs = [formula.evaluate(BY_KIND["interpolate"], [x], told | more, {}, False) for more in ({"single": True}, {})]
     found = explain(Evidence(NAMES, ("interpolate",) * 2, ([x], [x]), tuple(outputs), (told, told), ({}, {}), False))
     assert ["with positions told in float32" in text for text in texts(found)].count(True) == 1
 
@@ -142,11 +144,11 @@ def test_another_shape_alone_is_not_another_order_of_the_axes() -> None:
 
 
 def test_of_a_large_convolution_two_examples_are_enough(monkeypatch) -> None:
-    evaluated = []
+    evaluated, evaluate = [], formula.evaluate
     monkeypatch.setattr(
-        trials,
+        formula,
         "evaluate",
-        lambda kind, inputs, *rest: evaluated.append(len(inputs[0])) or evaluate(kind, inputs, *rest),
+        lambda entry, inputs, *rest: evaluated.append(len(inputs[0])) or evaluate(entry, inputs, *rest),
     )
     planted = conv_case("its kernel reversed", lambda x: F.conv2d(x, W.flip(2, 3), padding=1))
     evidence = replace(planted, shape=(5, 4, 240, 240)).evidence()

@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 from both_frameworks import Made, Side, float64, resolved, rounded_settings, signature
 from dualport.common.dictionary import index
 from dualport.common.dictionary.entry import REQUIRED, Entry
@@ -140,6 +141,24 @@ def _same_distribution(outputs: list[list[np.ndarray]]) -> None:
             error = np.sqrt((np.var(x) + np.var(y)) / x.size)
             assert abs(np.mean(x) - np.mean(y)) <= bound("sampled means, in standard errors") * error
         assert np.var(a) > 0
+
+
+@pytest.mark.parametrize("kind", sorted(index.CONSTANT_INSIDE))
+def test_the_formula_on_tensors_is_the_formula(kind: str) -> None:
+    entry = index.BY_KIND[kind]
+    x = 3 * np.random.default_rng(1).standard_normal((5, 6))
+    made = entry.on_tensors(torch.from_numpy(x), **entry.float32).numpy()
+    assert relative_error(made, evaluate(entry, [x], dict(entry.float32), {}, False)) <= bound("closed form")
+
+
+@pytest.mark.parametrize(
+    ("framework", "name", "kind"),
+    [("torch", "__radd__", "add"), ("paddle", "add_", "add"), ("torch", "max_pool2d_with_indices", "max_pool2d"),
+     ("torch", "clamp", "hardtanh"), ("torch", "scatter", "scatter"), ("paddle", "scatter", "index_copy"),
+     ("torch", "smooth_l1_loss", "smooth_l1_loss"), ("paddle", "exotic", "exotic")],
+)  # fmt: skip
+def test_what_a_framework_calls_it_tells_the_kind(framework: str, name: str, kind: str) -> None:
+    assert index.operation_kind(framework, name) == kind
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

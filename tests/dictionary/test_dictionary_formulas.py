@@ -1,19 +1,25 @@
-"""Every closed form against the layer of PyTorch that it describes, in float64, with settings drawn at random."""
+"""Formulas of the commonest layers, each against PyTorch's layer, in float64, with settings drawn at random."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from dualport.common.alignment.closed_forms import FORMS, evaluate
+from dualport.common.dictionary.formula import evaluate
+from dualport.common.dictionary.index import ACTIVATIONS, BY_KIND
 from dualport.common.distance import relative_error
 from dualport.common.tolerances import bound
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 SEEDS = range(4)
-# What no class of PyTorch is called after the form: tried in tests of their own, below.
-OTHERWISE = {"add", "subtract", "multiply", "divide", "concat", "matmul", "interpolate", "pad", "embedding", "rms_norm"}
+# What a class of PyTorch is called after; others are tried in tests of their own, below.
+LAYERS = ACTIVATIONS | {"linear", "batch_norm", "instance_norm", "group_norm", "layer_norm", "softmax", "log_softmax"}
+LAYERS |= {f"{kind}{n}d" for kind in ("conv", "conv_transpose", "max_pool", "avg_pool") for n in (1, 2, 3)}
+
+
+def evaluated(kind: str, *call) -> np.ndarray | None:
+    return evaluate(BY_KIND.get(kind), *call)
 
 
 def sizes(draw, n: int, low: int = 1, high: int = 3) -> tuple[int, ...]:
@@ -109,13 +115,13 @@ def agrees(found: np.ndarray | None, tensor: torch.Tensor) -> bool:
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", sorted(set(FORMS) - OTHERWISE))
+@pytest.mark.parametrize("name", sorted(LAYERS))
 def test_a_layer(name: str, seed: int, training: bool) -> None:
     draw = np.random.default_rng(seed)
     layer, shape, settings = case(name, draw)
     weights, x = filled(layer, draw), 2 * draw.standard_normal(shape)
     expected = layer.train(training)(torch.from_numpy(x))
-    assert agrees(evaluate(name, [x], settings, weights, training), expected)
+    assert agrees(evaluated(name, [x], settings, weights, training), expected)
 
 
 @pytest.mark.parametrize("size", [(7, 4), (9, 12), (3, 1), None])
@@ -126,7 +132,7 @@ def test_interpolation(mode: str, corners: bool, size: tuple | None) -> None:
     where = {"size": size} if size else {"scale_factor": 1.7}
     more = {"align_corners": corners} if mode == "bilinear" else {}
     expected = F.interpolate(torch.from_numpy(x), mode=mode, **where, **more)
-    assert agrees(evaluate("interpolate", [x], {"mode": mode} | where | more, {}, False), expected)
+    assert agrees(evaluated("interpolate", [x], {"mode": mode} | where | more, {}, False), expected)
 
 
 @pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])
@@ -134,21 +140,21 @@ def test_interpolation(mode: str, corners: bool, size: tuple | None) -> None:
 def test_nearest_elements_that_rounding_decides(mode: str, old: int, new: int) -> None:
     """PyTorch tells the place in double precision and rounds it to float32, which lifts 32.99999999 to 33."""
     x = np.arange(float(old)).reshape(1, 1, -1)
-    assert agrees(evaluate("interpolate", [x], {"mode": mode, "size": [new]}, {}, False),
+    assert agrees(evaluated("interpolate", [x], {"mode": mode, "size": [new]}, {}, False),
                   F.interpolate(torch.from_numpy(x), size=new, mode=mode))  # fmt: skip
 
 
 def test_a_scale_that_is_taken_from_the_sizes() -> None:
     x = np.random.default_rng(1).standard_normal((2, 3, 5, 6))
     told = {"scale_factor": 1.7, "mode": "bilinear", "recompute_scale_factor": True}
-    assert agrees(evaluate("interpolate", [x], told, {}, False), F.interpolate(torch.from_numpy(x), **told))
+    assert agrees(evaluated("interpolate", [x], told, {}, False), F.interpolate(torch.from_numpy(x), **told))
 
 
 @pytest.mark.parametrize(("mode", "shape"), [("linear", (2, 3, 5)), ("trilinear", (2, 3, 4, 5, 3))])
 def test_interpolation_of_other_ranks(mode: str, shape: tuple) -> None:
     x = np.random.default_rng(1).standard_normal(shape)
     expected = F.interpolate(torch.from_numpy(x), scale_factor=2.0, mode=mode)
-    assert agrees(evaluate("interpolate", [x], {"mode": mode, "scale_factor": 2.0, "size": None}, {}, False), expected)
+    assert agrees(evaluated("interpolate", [x], {"mode": mode, "scale_factor": 2.0, "size": None}, {}, False), expected)
 
 
 @pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
@@ -157,12 +163,12 @@ def test_padding(mode: str, padding: tuple) -> None:
     x = np.random.default_rng(2).standard_normal((2, 3, 5, 6))
     value = {"value": 0.7} if mode == "constant" else {}
     expected = F.pad(torch.from_numpy(x), padding, mode=mode, **value)
-    assert agrees(evaluate("pad", [x], {"padding": list(padding), "mode": mode} | value, {}, False), expected)
+    assert agrees(evaluated("pad", [x], {"padding": list(padding), "mode": mode} | value, {}, False), expected)
 
 
 def test_padding_that_crops() -> None:
     x = np.random.default_rng(2).standard_normal((2, 3, 5, 6))
-    assert agrees(evaluate("pad", [x], {"pad": [-1, 2, 1, -2]}, {}, False), F.pad(torch.from_numpy(x), (-1, 2, 1, -2)))
+    assert agrees(evaluated("pad", [x], {"pad": [-1, 2, 1, -2]}, {}, False), F.pad(torch.from_numpy(x), (-1, 2, 1, -2)))
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -174,7 +180,7 @@ def test_padding_of_both_ends_goes_axis_by_axis(n: int) -> None:
         torch.from_numpy(x), [one for pair in zip(around[-2::-2], around[::-2], strict=True) for one in pair]
     )
     expected = getattr(F, f"conv{n}d")(padded, torch.from_numpy(weight))
-    assert agrees(evaluate(f"conv{n}d", [x], {"padding": around}, {"weight": weight}, False), expected)
+    assert agrees(evaluated(f"conv{n}d", [x], {"padding": around}, {"weight": weight}, False), expected)
 
 
 @pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "matmul"])
@@ -182,7 +188,7 @@ def test_operations_on_two_inputs(name: str) -> None:
     a, b = np.random.default_rng(4).standard_normal((2, 4, 4))
     function = {"subtract": "sub", "multiply": "mul", "divide": "div"}.get(name, name)
     expected = getattr(torch, function)(torch.from_numpy(a), torch.from_numpy(b))
-    assert agrees(evaluate(name, [a, b], {}, {}, False), expected)
+    assert agrees(evaluated(name, [a, b], {}, {}, False), expected)
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
@@ -191,56 +197,57 @@ def test_the_same_size_with_an_even_kernel(kernel: tuple) -> None:
     draw = np.random.default_rng(3)
     x, weight = draw.standard_normal((2, 3, 7, 8)), draw.standard_normal((4, 3, *kernel))
     expected = F.conv2d(torch.from_numpy(x), torch.from_numpy(weight), padding="same")
-    assert agrees(evaluate("conv2d", [x], {"padding": "same"}, {"weight": weight}, False), expected)
+    assert agrees(evaluated("conv2d", [x], {"padding": "same"}, {"weight": weight}, False), expected)
 
 
 def test_operations_with_a_number() -> None:
     a = np.random.default_rng(4).standard_normal((3, 4))
-    assert agrees(evaluate("multiply", [a], {"argument1": 2.5}, {}, False), torch.from_numpy(a) * 2.5)
-    assert agrees(evaluate("add", [a, a], {"alpha": 3}, {}, False), torch.from_numpy(a) * 4)
+    assert agrees(evaluated("multiply", [a], {"other": 2.5}, {}, False), torch.from_numpy(a) * 2.5)
+    assert agrees(evaluated("add", [a, a], {"alpha": 3}, {}, False), torch.from_numpy(a) * 4)
 
 
 def test_concatenation() -> None:
     a, b = np.random.default_rng(4).standard_normal((2, 3, 4))
     expected = torch.cat([torch.from_numpy(a), torch.from_numpy(b)], 1)
-    assert agrees(evaluate("concat", [a, b], {"dim": 1}, {}, False), expected)
+    assert agrees(evaluated("concat", [a, b], {"dim": 1}, {}, False), expected)
 
 
 def test_an_embedding() -> None:
     draw = np.random.default_rng(5)
     weight, index = draw.standard_normal((9, 4)), draw.integers(0, 9, (3, 7))
     expected = F.embedding(torch.from_numpy(index), torch.from_numpy(weight), 2)
-    assert agrees(evaluate("embedding", [index], {"padding_idx": 2}, {"weight": weight}, False), expected)
+    assert agrees(evaluated("embedding", [index], {"padding_idx": 2}, {"weight": weight}, False), expected)
 
 
 @pytest.mark.parametrize("eps", [None, 1e-2])
 def test_the_root_mean_square(eps: float | None) -> None:
     layer = nn.RMSNorm([3, 5], eps=eps)
     weights, x = filled(layer, np.random.default_rng(6)), np.random.default_rng(7).standard_normal((4, 3, 5))
-    assert agrees(evaluate("rms_norm", [x], {"eps": eps}, weights, False), layer(torch.from_numpy(x)))
+    assert agrees(evaluated("rms_norm", [x], {"eps": eps}, weights, False), layer(torch.from_numpy(x)))
 
 
 def test_weights_that_a_function_is_given_as_inputs() -> None:
     draw = np.random.default_rng(8)
     x, weight, bias = draw.standard_normal((2, 3, 6, 6)), draw.standard_normal((4, 3, 3, 3)), draw.standard_normal(4)
     expected = F.conv2d(*map(torch.from_numpy, (x, weight, bias)), stride=2)
-    assert agrees(evaluate("conv2d", [x, weight, bias], {"stride": [2, 2]}, {}, False), expected)
+    assert agrees(evaluated("conv2d", [x, weight, bias], {"stride": [2, 2]}, {}, False), expected)
 
 
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [("sort", {}), ("relu", {"power": 2}), ("conv2d", {"data_format": "NHWC"}), ("conv2d", {"padding_mode": "odd"}),
-     ("conv2d", {"stride": [1, 1, 1]}), ("gelu", {"approximate": "quick"}), ("softmax", {"axis": 7}),
+    [("searchsorted", {}), ("relu", {"power": 2}), ("conv2d", {"data_format": "NHWC"}),
+     ("conv2d", {"padding_mode": "odd"}), ("conv2d", {"stride": [1, 1, 1]}), ("gelu", {"approximate": "quick"}),
+     ("softmax", {"axis": 7}),
      ("interpolate", {"mode": "bicubic", "size": 3}), ("linear", {"weight_norm": True}),
      ("max_pool2d", {"return_mask": True, "kernel_size": 2})],
 )  # fmt: skip
 def test_what_is_not_understood_has_no_form(name: str, settings: dict) -> None:
     x, weights = np.ones((2, 3, 5, 5)), {"weight": np.ones((4, 3, 3, 3)) if "conv" in name else np.ones((3, 5))}
-    assert evaluate(name, [x], settings, weights, False) is None
+    assert evaluated(name, [x], settings, weights, False) is None
 
 
 def test_a_weight_that_is_missing_has_no_form() -> None:
-    assert evaluate("linear", [np.ones((2, 3))], {}, {}, False) is None
+    assert evaluated("linear", [np.ones((2, 3))], {}, {}, False) is None
 
 
 # `data_format` and what decides nothing are understood; Paddle's opposite of PyTorch's setting is turned round.
@@ -248,5 +255,5 @@ def test_names_of_paddle() -> None:
     x = np.random.default_rng(9).standard_normal((2, 3, 6, 6))
     settings = {"kernel_size": 3, "padding": 1, "stride": 2, "data_format": "NCHW", "name": None}
     expected = F.avg_pool2d(torch.from_numpy(x), 3, 2, 1, count_include_pad=False)
-    assert agrees(evaluate("avg_pool2d", [x], settings | {"exclusive": True}, {}, False), expected)
-    assert not agrees(evaluate("avg_pool2d", [x], settings | {"exclusive": False}, {}, False), expected)
+    assert agrees(evaluated("avg_pool2d", [x], settings | {"exclusive": True}, {}, False), expected)
+    assert not agrees(evaluated("avg_pool2d", [x], settings | {"exclusive": False}, {}, False), expected)

@@ -21,7 +21,7 @@ MOST_FILES = 15  # in one folder, beside its `__init__`: what a reader takes in 
 # whose files may import one another.
 HOUSE_FLOORS = (
     ("common.errors", "common.arrays", "common.tolerances"),
-    ("common.dictionary", "common.alignment"),
+    ("common.dictionary",),
     ("common.atomic", "common.operating_system", "common.random_streams", "common.distance", "common.spec"),
     ("common.recipes", "common.data"),
     ("common.weights", "common.drawing", "common.evaluation"),

@@ -12,9 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...dictionary.formula import Call
+from ...dictionary.index import BY_KIND
 from ...distance import relative_error
 from .array_changes import array_changes, rearranged_inputs
-from .evidence import Call, Evidence, Explanation, Trial, exchanged, first_that_removes, removes, reproduces
+from .evidence import Evidence, Explanation, Trial, exchanged, first_that_removes, removes, reproduces
 from .other_rules import other_rules
 
 __all__ = ["Evidence", "Explanation", "explain"]
@@ -30,10 +32,11 @@ def explain(evidence: Evidence) -> list[Explanation]:
         return []
     evidence = _fewer(evidence)
     calls = [
-        Call(evidence.kinds[side], evidence.inputs[side], evidence.settings[side], evidence.weights[side],
-             evidence.training)
-        for side in (0, 1)
-    ]  # fmt: skip
+        Call(BY_KIND.get(kind), inputs, settings, weights, evidence.training)
+        for kind, inputs, settings, weights in zip(
+            evidence.kinds, evidence.inputs, evidence.settings, evidence.weights, strict=True
+        )
+    ]
     with np.errstate(all="ignore"):
         understood = [side for side in (1, 0) if reproduces(calls[side].output(), evidence.outputs[side], before)]
         families = (_recorded(evidence, calls, understood), other_rules(evidence, calls, understood), _seen(evidence))
@@ -41,10 +44,10 @@ def explain(evidence: Evidence) -> list[Explanation]:
 
 
 def _fewer(evidence: Evidence) -> Evidence:
-    """The first two examples of a large window operation, whose closed forms are slow, if they differ as well."""
-    output, windows = evidence.outputs[0], ("conv", "max_pool", "avg_pool", "interpolate")
+    """The first two examples of a large output whose formula is slow, if they differ as well."""
+    output, entry = evidence.outputs[0], BY_KIND.get(evidence.kinds[0])
     arrays = [evidence.outputs[1], *(one for inputs in evidence.inputs for one in inputs[:1])]
-    if output.size <= LARGE or not evidence.kinds[0].startswith(windows):
+    if output.size <= LARGE or entry is None or not entry.by_example:
         return evidence
     if output.ndim < 3 or any(np.shape(one)[:1] != output.shape[:1] for one in arrays):
         return evidence

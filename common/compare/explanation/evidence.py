@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...alignment.closed_forms import evaluate
 from ...distance import relative_error
 from ...tolerances import bound
 from ..facts import About
@@ -71,25 +70,6 @@ class Trial:
     applied: str
     made: np.ndarray | None
     wanted: np.ndarray
-
-
-@dataclass(frozen=True)
-class Call:
-    """One side's call, which can be changed and evaluated again."""
-
-    kind: str
-    inputs: list[np.ndarray]
-    settings: dict
-    weights: dict[str, np.ndarray]
-    training: bool
-
-    def output(self) -> np.ndarray | None:
-        return evaluate(self.kind, self.inputs, self.settings, self.weights, self.training)
-
-    def told(self, **settings) -> Call:
-        """With other settings; they come last, and so win over their own other names."""
-        kept = {name: value for name, value in self.settings.items() if name not in settings}
-        return replace(self, settings=kept | settings)
 
 
 def removes(left: float, before: float = float("inf")) -> bool:

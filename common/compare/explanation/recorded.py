@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...dictionary.index import MOMENTS
+from ...dictionary.index import BY_KIND, MOMENTS
 from ...dictionary.operations.normalization import STATISTICS
 from ...traces.reading import Call, Run, Trace
 from ...traces.writing import safe
@@ -15,8 +15,6 @@ from ..matching.calls import CallPair
 from ..models import Comparison
 from .call import Evidence
 
-WEIGHTED = ("linear", "conv", "batch_norm", "layer_norm", "group_norm", "instance_norm", "embedding", "prelu")
-PLACES = {1: "weight", 2: "bias"}  # of a function's arguments
 Arrays = tuple[np.ndarray | None, np.ndarray | None]
 
 
@@ -84,6 +82,7 @@ class Recorded:
             for name, view in views.items():
                 if view.owner == call.path and (array := run.array("start", name)) is not None:
                     weights[view.leaf] = array.astype(np.float64)
+        operands = BY_KIND[call.kind].operands if call.kind in BY_KIND else ()  # of a function, after its input
         by_own = {view.stored_name: name for name, view in views.items()}
         for place, (_, number) in enumerate(call.inputs):
             source = run.sources.get(number, "")
@@ -91,8 +90,8 @@ class Recorded:
             array = run.array("start", name) if name else run.array("values", number)
             if array is None:
                 continue
-            if name and place in PLACES and call.kind.startswith(WEIGHTED):
-                weights[PLACES[place]] = array.astype(np.float64)
+            if name and 0 < place <= len(operands):
+                weights[operands[place - 1]] = array.astype(np.float64)
             else:
                 inputs.append(array)
         return inputs, weights

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...alignment.operations import MOVES
+from ...dictionary.index import MOVES
 from ...traces.reading import Call, Run
 
 LEFT_OUT, MOVE_LEFT_OUT = 1.0, 0.2  # cost of a call without counterpart

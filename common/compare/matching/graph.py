@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...alignment.operations import MOVES
+from ...dictionary.index import MOVES, ORDERED
 from ...dictionary.operations.normalization import COUNTER
 from ...weights.rules import View
 
-# Where the order of the inputs matters, it tells apart the layers that feed them.
-ORDERED = frozenset({"concat", "stack", "subtract", "divide", "matmul", "power", "where", "attention"})
 Edge = tuple[str, tuple]  # the other end, and the operations in between that compute
 NEAREST = 4  # of these operations are kept: enough to tell, and no more for a network of many skips
 
@@ -97,7 +95,8 @@ def _called_as_whole(owner: str, whole: Mapping[str, str]) -> str | None:
 
 
 def _step(call, place: int) -> tuple:
-    """An operation on the way from layer to layer; the place of the input, where its order matters."""
+    """An operation on the way from layer to layer; the place of the input, where their order matters: it tells apart
+    the layers that feed them."""
     if call.kind in MOVES or (call.module and not call.leaf):
         return ()
     return ((call.kind, place if call.kind in ORDERED else -1),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ...alignment.constants import AVERAGES, averaging_factor
+from ...dictionary.index import AVERAGES, BY_KIND
 from ...tolerances import bound
 from ...traces.plan import EXACT
 from ...traces.reading import Call, Run
@@ -119,7 +119,7 @@ def _factor(run: Run, call: Call) -> float | None:
     if call.kind not in AVERAGES:
         return 1
     shapes = [run.shape("values", pairs[0][1]) for pairs in (call.inputs, call.outputs)]
-    return averaging_factor(call.kind, call.settings, *shapes) if all(shapes) else None
+    return BY_KIND[call.kind].gradient_factor(call.settings, *shapes) if all(shapes) else None
 
 
 def objective(evidence: Evidence, judge: DerivedRounding) -> list[Row]:

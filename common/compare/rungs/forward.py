@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from ...alignment.constants import positions_rounded
+from ...dictionary.index import BY_KIND
 from ...traces.plan import EXACT
 from ..facts import About, Comes, OtherCounts, OtherOperations
 from ..judge import Bounds
@@ -48,10 +48,11 @@ def about_output(what: str, pair: CallPair, output: str) -> About:
 
 
 def _rounded_positions(sides: Sides, pair: CallPair) -> bool:
-    if pair.a.kind != "interpolate" or "paddle" not in sides.names or not pair.a.inputs:
+    entry = BY_KIND.get(pair.a.kind)
+    if entry is None or entry.inexact is None or "paddle" not in sides.names or not pair.a.inputs:
         return False
     shapes = [sides.main[0].shape("values", pairs[0][1]) for pairs in (pair.a.inputs, pair.a.outputs)]
-    return all(shapes) and positions_rounded(pair.a.settings, *shapes)
+    return all(shapes) and entry.inexact(pair.a.settings, *shapes)
 
 
 def _lowered(sides: Sides, pair: CallPair) -> bool:

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ...dictionary.index import LARGEST_KINKS, SIGN_KINKS
 from ...traces.plan import EXACT
 from ...traces.reading import Call, Run
 from ..facts import CrossesKinks
 from ..matching.calls import CallPair
 from ..row import Row
 from .sides import Sides
-
-KINKED = ("relu", "relu6", "leaky_relu", "prelu", "elu", "celu", "selu", "hardtanh", "hardswish", "hardsigmoid", "abs")
-POOLS = tuple(f"{kind}{n}d" for kind in ("max_pool", "adaptive_max_pool") for n in (1, 2, 3))
 
 
 def excuse_kinks(sides: Sides, rows: Sequence[Row], pairs: Sequence[CallPair]) -> None:
@@ -40,7 +38,7 @@ def _crossed(runs: Mapping[str, Run], lower: str, calls: Sequence[Call]) -> int:
     """How many elements lie on the other side of a kink, or are another maximum, than in float64."""
     total = 0
     for call in calls:
-        section = "values" if call.kind in KINKED else "flow" if call.kind in POOLS else None
+        section = "values" if call.kind in SIGN_KINKS else "flow" if call.kind in LARGEST_KINKS else None
         if section is None or not call.inputs:
             continue
         a, b = (runs[dtype].array(section, call.inputs[0][1]) for dtype in (EXACT, lower))

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from ...alignment.constants import rounded_momentum
 from ...arrays import part
+from ...dictionary.entry import rounded
 from ...distance import relative_error
 from ...tolerances import bound
 from ...traces.plan import EXACT
@@ -42,7 +42,7 @@ def by_each_rule(sides: Sides, row: Row, pairs: list[CallPair], step: int) -> No
     a, b = (run.array(section, name) for run, name in zip(sides.main, names, strict=True))
     if count < 2 or old is None or a is None or b is None or a.shape != b.shape:
         return
-    kept = (1 - rounded_momentum(momentum)) ** turns * old.astype(np.float64)
+    kept = rounded(1 - momentum) ** turns * old.astype(np.float64)
     share = count / (count - 1)
     factor = share if sides.names[0] == "paddle" else 1 / share
     turned = kept + (a - kept) * factor

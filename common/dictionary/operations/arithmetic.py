@@ -24,7 +24,11 @@ def _pair(operation: Callable, x, other, alpha: float = 1.0):
 
 def _of_two(kind: str, names: str, operation: Callable, *arguments, torch: str = "", paddle: str = "", **more) -> Entry:
     """An operation on two arrays, or an array and a number; `names` are those of both frameworks."""
-    common = {"proof": (proved(*TWO), proved(real(3, 4), NUMBER)), "formula": partial(_pair, operation)}
+    words = f"{names} {torch} {paddle}".split()
+    if more.get("ordered"):
+        words = [word for word in words if not word.startswith(".__r")]  # `2 - x`: the array is the second
+    common = {"proof": (proved(*TWO), proved(real(3, 4), NUMBER)), "formula": partial(_pair, operation),
+              "positions": {word.strip("._"): "other" for word in words}}  # fmt: skip
     return entry(kind, f"{names} {torch}", f"{names} {paddle}", (OTHER, *arguments), given="all", **common | more)
 
 

@@ -134,7 +134,7 @@ def _largest(n: int) -> Entry:
         (*WINDOW, argument("dilation", 1, paddle=""), INDICES, CEIL), recorded=f"max_pool{n}d_with_indices",
         paddle_order="kernel_size stride padding return_indices ceil_mode",
         positions={f"max_pool{n}d": "kernel_size stride padding dilation ceil_mode"}, formula=partial(max_pool, n),
-        other_rules=_other_pools, kink="largest", exact=True,
+        by_example=True, other_rules=_other_pools, kink="largest", exact=True,
         differs=(LATE, Contrast("fifth argument", "dilation", "whether to return the places")),
         proof=(proved_layer(image, kernel_size=3, stride=2, padding=1), proved(image, kernel_size=2)),
     )  # fmt: skip
@@ -147,7 +147,7 @@ def _mean(n: int) -> Entry:
         (*WINDOW, CEIL, COUNTED, *((DIVISOR,) if n > 1 else ())),
         paddle_order="kernel_size stride padding count_include_pad ceil_mode" if n == 1 else "",
         positions={f"avg_pool{n}d": "kernel_size stride padding ceil_mode count_include_pad divisor_override"},
-        formula=partial(avg_pool, n), other_rules=_other_pools, gradient_factor=_gradient_factor,
+        formula=partial(avg_pool, n), by_example=True, other_rules=_other_pools, gradient_factor=_gradient_factor,
         differs=(Contrast("padding, when nothing is said", "counts", "does not count"),
                  Contrast("gradient in float64", "exact", "divided by a count in float32, 3e-8 off"), LATE),
         proof=(proved_layer(image, kernel_size=2),

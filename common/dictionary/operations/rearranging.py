@@ -164,7 +164,7 @@ ENTRIES: tuple[Entry, ...] = (
             differs=(Contrast("split by a whole number", "the size of the parts", "how many parts"),)),
     entry("concat", "cat concat concatenate hstack vstack", "concat cat concatenate hstack vstack .concat",
           (argument("axis", 0, torch="dim"),), formula=_concat, given="all", exact=True, ordered=True,
-          other_rules=_other_joins, positions={"cat": "axis"},
+          other_rules=_other_joins, positions=dict.fromkeys(("cat", "concat", "concatenate"), "axis"),
           proof=(Proof((real(3, 4), real(3, 2)), {"axis": 1}, listed=True),
                  Proof((real(3, 4), real(2, 4)), listed=True, names=("vstack", "vstack"), formula=False))),
     entry("stack", "stack", "stack .stack", (argument("axis", 0, torch="dim"),), given="all", ordered=True, exact=True,

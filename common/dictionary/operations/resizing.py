@@ -138,7 +138,7 @@ ENTRIES: tuple[Entry, ...] = (
            setting("mode", "nearest", kept="mode"),
            setting("align_corners", None, paddle_default=False, kept="align_corners"),
            argument("align_mode", 0, torch=""), argument("recompute_scale_factor", None)),
-          formula=interpolate, inexact=_places_rounded, other_rules=_other_interpolations,
+          formula=interpolate, by_example=True, inexact=_places_rounded, other_rules=_other_interpolations,
           differs=(Contrast("a side of length 1, linear", "the middle", "the first element"),
                    Contrast("align_mode=1", "no such grid", "places that are not those of half pixels"),
                    Contrast("places, linear", "exact", "in float32 in float64 too")),

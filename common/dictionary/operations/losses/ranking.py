@@ -48,6 +48,13 @@ def _multi_margin(x, target, weight=None, p: int = 1, margin: float = 1.0):
     return beyond.mean(-1)
 
 
+def _multilabel_margin(x, target):
+    inside = np.zeros(x.shape, bool)
+    np.put_along_axis(inside, target, True, 1)
+    beyond = np.maximum(0, 1 - np.take_along_axis(x, target, 1)[:, :, None] + x[:, None])
+    return (beyond * ~inside[:, None]).sum((1, 2)) / x.shape[1]
+
+
 ENTRIES: tuple[Entry, ...] = (
     loss("margin_ranking_loss", "nn.MarginRankingLoss F.margin_ranking_loss",
          "nn.MarginRankingLoss F.margin_ranking_loss",
@@ -77,6 +84,9 @@ ENTRIES: tuple[Entry, ...] = (
          differs=(Contrast("the share of the label's own class", "left out", "taken off again, in float32"),),
          proof=(proved(real(6, 5), index(5, 6), p=2, margin=0.5),
                 proved(real(6, 5), index(5, 6), positive(5, name="weight", fixed=True)))),
+    loss("multilabel_margin_loss", "nn.MultiLabelMarginLoss F.multilabel_margin_loss",
+         "nn.MultiLabelMarginLoss F.multi_label_margin_loss", _multilabel_margin, (real(6, 5), index(5, 6, 5)),
+         kink="sign"),
     entry("cosine_similarity", "nn.CosineSimilarity F.cosine_similarity", "nn.CosineSimilarity F.cosine_similarity",
           (setting("axis", 1, "dim _axis", torch="dim"), setting("eps", 1e-8, "eps _eps")), given="all",
           formula=_cosine, proof=(proved_layer(*TWO), proved(*TWO, axis=0))),
