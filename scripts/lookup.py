@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dualport.common.dictionary.entry import Entry
 
 EXAMPLES = """examples:
   dualport lookup paddle.nn.Conv2DTranspose    both signatures, weights, what differs, how it was proved
@@ -42,7 +46,7 @@ def _console() -> Any:
     return Console(highlight=False)
 
 
-def _overview(families: dict, as_json: bool) -> None:
+def _overview(families: Mapping[str, Sequence[Entry]], as_json: bool) -> None:
     kinds = {name: [entry.kind for entry in entries] for name, entries in families.items()}
     if as_json:
         print(json.dumps({"families": kinds}))
@@ -57,7 +61,7 @@ def _overview(families: dict, as_json: bool) -> None:
     _console().print(table)
 
 
-def _choices(name: str, entries: list) -> None:
+def _choices(name: str, entries: Sequence[Entry]) -> None:
     """An ambiguous name: what it may stand for, and the names that tell them apart."""
     from dualport.common.dictionary.search import FAMILY_OF, FRAMEWORKS, paths
 
@@ -68,7 +72,7 @@ def _choices(name: str, entries: list) -> None:
         console.print(f"  {FAMILY_OF[id(entry)]}, {entry.kind}: {', '.join(full)}", markup=False, soft_wrap=True)
 
 
-def _show(entry: Any) -> None:
+def _show(entry: Entry) -> None:
     from dualport.common.dictionary.page import sections
     from dualport.common.dictionary.search import FAMILY_OF
     from rich.box import SIMPLE_HEAD

@@ -68,10 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = load_data(recipe, arguments.data, arguments.transposed)
     plan = LadderPlan(recipe, dataset, arguments.seed, arguments.steps, arguments.epochs, precisions)
     folder = make_folder(arguments.report) if arguments.report else None
-    sides = tuple(Side(name, recipe, devices[name]) for name in NAMES)
+    first, second = (Side(name, recipe, devices[name]) for name in NAMES)
     isolate = arguments.isolate or "cuda" in devices.values()
     table = RungTable(NAMES)
-    verdict = validate(sides, plan, isolate, arguments.all, table.show)
+    verdict = validate((first, second), plan, isolate, arguments.all, table.show)
     print(verdict.sentence)
     if folder is not None:
         _write(folder, verdict, plan, devices, isolate, arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import BadInput, choose
@@ -31,7 +32,7 @@ def load(
     transposed: bool = False,
     label_meaning: str | None = None,
     *,
-    image_shape: tuple[int, int, int] | None = None,
+    image_shape: Sequence[int] | None = None,
     crop: int | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -91,7 +92,7 @@ def is_image_folder(path: Path, part: str = "train") -> bool:
     return holds_images(path)
 
 
-def _read_named(source: str, part: str, corrected: bool, image_shape: tuple[int, int, int] | None) -> Dataset:
+def _read_named(source: str, part: str, corrected: bool, image_shape: Sequence[int] | None) -> Dataset:
     if corrected:
         known = "has no labels" if source == "photos" else "labelled 0..9"
         raise BadInput(f"{source}: is known to be upright and {known}; give such options with a file only")

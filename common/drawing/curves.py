@@ -75,7 +75,7 @@ def _line(axes: Axes, rows: Sequence[Mapping[str, float]], key: str, look: Mappi
     return axes.plot(epochs, values, **{**look, "marker": look["marker"] if len(rows) == 1 else None})[0]
 
 
-def _epoch_axis(axes: Axes, epochs: Sequence[float]) -> None:
+def _epoch_axis(axes: Axes, epochs: Sequence[float] | np.ndarray) -> None:
     """Whole epochs only, with room at both sides."""
     from matplotlib.ticker import MaxNLocator
 

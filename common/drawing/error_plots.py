@@ -69,7 +69,7 @@ def error_by_layer(
 
 def error_growth(
     path: str | os.PathLike[str],
-    steps: Sequence[int],
+    steps: Sequence[int] | np.ndarray,
     errors: Mapping[str, Sequence[float]],
     *,
     bounds: Sequence[float] | None = None,

@@ -127,7 +127,7 @@ def manifold(
         raise BadInput(
             f"a manifold of {rows} rows × {columns} columns takes {rows * columns} images, not {len(images)}"
         )
-    limits = [*_outer_edges(x_range, columns, "x_range"), *_outer_edges(y_range, rows, "y_range")]
+    limits = (*_outer_edges(x_range, columns, "x_range"), *_outer_edges(y_range, rows, "y_range"))
     picture = _fitted(images, rows, columns, value_range, padding=0, room=PICTURE)
     height, width = picture.shape[:2]
     frame = _Frame.around(width, height, left=AXIS_LEFT, above=0, below=AXIS_BOTTOM, title=title)

@@ -35,7 +35,8 @@ def manifold(
     """
     if source.recipe.model.latent.size != 2:
         return []  # a plane shows two latents; other sizes have no such figure
-    spans = [(-half_width, half_width)] * 2 if half_width else _range_of_means(source, margin)
+    square = (-half_width, half_width) if half_width else None
+    spans = (square, square) if square else _range_of_means(source, margin)
     grid = manifold_latents(*spans, side, side).astype(np.float32)
     paths = []
     for label in labels or (None,):
@@ -97,10 +98,10 @@ def enlarge(picture: np.ndarray, pixels: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((pixels, pixels), Image.Resampling.NEAREST))
 
 
-def _range_of_means(source: FigureSource, margin: float) -> list[tuple[float, float]]:
+def _range_of_means(source: FigureSource, margin: float) -> tuple[tuple[float, float], tuple[float, float]]:
     images, hot, _ = source.first(1000)
     means, _ = source.posterior(images, hot)
     low, high = means.min(0) - margin, means.max(0) + margin
     flat = high - low < 1e-6  # a single image without margin: a plane of its own size
     low, high = low - flat, high + flat
-    return [(float(low[axis]), float(high[axis])) for axis in (0, 1)]
+    return (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))

@@ -18,6 +18,7 @@ from ..errors import BadInput
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import LayoutEngine
 
 DPI = 150
 MAXIMUM_WIDTH = 1600  # px: fits a page of a report at full size
@@ -51,7 +52,9 @@ STYLE = {
 
 
 @contextlib.contextmanager
-def sheet(path: str | os.PathLike[str], width: int, height: int, layout: str | None = None) -> Iterator[Figure]:
+def sheet(
+    path: str | os.PathLike[str], width: int, height: int, layout: LayoutEngine | None = None
+) -> Iterator[Figure]:
     """Give an empty figure of width × height pixels; write it to `path` as PNG if the body succeeds.
 
     Raises:
@@ -71,7 +74,10 @@ def sheet(path: str | os.PathLike[str], width: int, height: int, layout: str | N
 @contextlib.contextmanager
 def chart(path: str | os.PathLike[str], width: int, height: int, title: str | None) -> Iterator[Figure]:
     """A `sheet` whose axes find their own room, with its title in as many lines as it needs."""
-    with sheet(path, width, height, layout="constrained") as figure:
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    room = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)  # inches; the default glues the title to the edge
+    with sheet(path, width, height, room) as figure:
         if title:
             figure.suptitle(wrapped(title, width - 40), parse_math=False)
         yield figure
@@ -86,7 +92,7 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(width: int, height: int, layout: str | None = None) -> Figure:
+def new_figure(width: int, height: int, layout: LayoutEngine | None = None) -> Figure:
     """A figure of width × height pixels on an Agg canvas. Call it inside `styled`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -94,18 +100,17 @@ def new_figure(width: int, height: int, layout: str | None = None) -> Figure:
     # Agg cuts the size down to whole pixels: a hundredth more keeps 1159.9999 from losing one.
     figure = Figure(figsize=((width + 0.01) / DPI, (height + 0.01) / DPI), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
-    if layout == "constrained":
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # inches; the default glues the title to the edge
     return figure
 
 
 def text_width(text: str, size: float = LABEL) -> int:
     """Width in pixels of one line of plain text at `size` points."""
+    from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.font_manager import FontProperties
 
     with styled():
-        renderer = new_figure(1, 1).canvas.get_renderer()
-        return round(renderer.get_text_width_height_descent(text, FontProperties(size=size), False)[0] + 0.5)
+        width, _, _ = RendererAgg(1, 1, DPI).get_text_width_height_descent(text, FontProperties(size=size), False)
+        return round(width + 0.5)
 
 
 def text_height(size: float = LABEL) -> int:

@@ -30,7 +30,8 @@ def log_likelihoods(
         samples: k, at least 1.
 
     Raises:
-        BadInput: k is below 1, or the model takes labels that the data lacks. Diverged: outputs are not finite.
+        BadInput: k is below 1, the model is an autoencoder, or it takes labels that the data lacks.
+        Diverged: outputs are not finite.
     """
     if samples < 1:
         raise BadInput(f"samples must be at least 1, but is {samples}")
@@ -38,6 +39,8 @@ def log_likelihoods(
     found = np.empty(len(data))
     for place, images, hot in blocks(recipe, data):
         means, log_sigma = posterior(recipe.model.latent, session.encode(images, hot))
+        if log_sigma is None:
+            raise BadInput(f"{recipe.name}: an autoencoder has no posterior to draw from; give a variational recipe")
         for start in range(0, len(images), group):
             rows = slice(start, start + group)
             labels = None if hot is None else hot[rows]

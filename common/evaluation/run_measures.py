@@ -65,8 +65,8 @@ class Outcome:
         for name, measure in self.measures.items():
             if measure.value is None:
                 continue
-            error = "" if measure.standard_error is None else f" ± {measure.standard_error:.{digits(measure)}f}"
-            value = f"{measure.value:.{digits(measure)}f}"
+            error = "" if measure.standard_error is None else f" ± {measure.standard_error:.{digits(measure.value)}f}"
+            value = f"{measure.value:.{digits(measure.value)}f}"
             told.append(f"{TITLES[name]:<15}{value:>10}{error:<10} {measure.unit}")
             told += [f"{'':<15}{measure.note}"] if measure.note else []
             if "by_label" in measure.details:
@@ -78,11 +78,11 @@ class Outcome:
         return [line.rstrip() for line in told]
 
 
-def digits(measure: Measure) -> int:
+def digits(value: float) -> int:
     """Decimals worth printing: counts have none; shares and small losses have more."""
-    if isinstance(measure.value, int):
+    if isinstance(value, int):
         return 0
-    return 2 if abs(measure.value) >= 10 else 3 if abs(measure.value) >= 0.1 else 5
+    return 2 if abs(value) >= 10 else 3 if abs(value) >= 0.1 else 5
 
 
 def evaluate(

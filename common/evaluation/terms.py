@@ -57,8 +57,10 @@ def elbo_terms(recipe: Recipe, session: Any, data: Dataset, seed: int, progress:
         means, log_sigma = posterior(latent, session.encode(images, hot))
         z = means if log_sigma is None else means + sigma(log_sigma) * noise[place]
         error = reconstruction_error(objective.reconstruction, finite(session.decode(z, hot), "decoder"), images)
-        exact = np.zeros(len(images)) if log_sigma is None else divergence("exact", means, log_sigma)
-        own = np.zeros(len(images)) if objective.kl == "none" else divergence(objective.kl, means, log_sigma)
+        exact = own = np.zeros(len(images))
+        if log_sigma is not None:
+            exact = divergence("exact", means, log_sigma)
+            own = own if objective.kl == "none" else divergence(objective.kl, means, log_sigma)
         rows.append((error, own, exact, means))
         progress("ELBO terms", min(place.stop, len(data)), len(data))
     error, own, exact, means = (np.concatenate(column) for column in zip(*rows, strict=True))

@@ -84,7 +84,6 @@ def networks(latent: int, width: int, image: int, channels: int, classes: int) -
 
 
 def _recipe(name, title, run, model, data, batch_size, figures, quick, quirks=(PLAIN_QUIRK,)) -> Recipe:
-    adam = {"learning_rate": 1e-4, "beta1": 0.5, "beta2": 0.999}
     return Recipe(
         name=name,
         title=title,
@@ -93,7 +92,7 @@ def _recipe(name, title, run, model, data, batch_size, figures, quick, quirks=(P
         model=model,
         objective=Objective(),
         training=Training(
-            optimizers=(Optimizer("encoder", ("encoder",), **adam), Optimizer("decoder", ("decoder",), **adam)),
+            optimizers=tuple(Optimizer(name, (name,), 1e-4, beta1=0.5, beta2=0.999) for name in ("encoder", "decoder")),
             batch_size=batch_size,
             epochs=100,
             drop_last=True,

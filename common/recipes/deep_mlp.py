@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Literal
 
 from ..spec import (
     Activation,
@@ -36,7 +38,7 @@ class Variant:
     hidden_dropout: float = 0.0
     latent_dropout: float = 0.0
     activation: Activation = Activation("relu")  # noqa: RUF009 - frozen
-    reconstruction: str = "binary_cross_entropy"
+    reconstruction: Literal["squared_error", "binary_cross_entropy"] = "binary_cross_entropy"
 
 
 VARIANTS = (
@@ -108,18 +110,16 @@ def _recipe(variant: Variant, latent: int, hidden: int, image: int, channels: in
     )
 
 
-def _builder(variant: Variant, latent: int = 32, classes: int = 0):
+def _builder(variant: Variant, latent: int = 32, classes: int = 0) -> Callable[..., Recipe]:
     """A builder whose parameters `--set` can change."""
-    if classes:
 
-        def build(latent: int = latent, hidden: int = 512, image: int = 28, channels: int = 1, classes: int = classes):
-            return _recipe(variant, latent, hidden, image, channels, classes)
-    else:
+    def plain(latent: int = latent, hidden: int = 512, image: int = 28, channels: int = 1):
+        return _recipe(variant, latent, hidden, image, channels, 0)
 
-        def build(latent: int = latent, hidden: int = 512, image: int = 28, channels: int = 1):
-            return _recipe(variant, latent, hidden, image, channels, 0)
+    def labelled(latent: int = latent, hidden: int = 512, image: int = 28, channels: int = 1, classes: int = classes):
+        return _recipe(variant, latent, hidden, image, channels, classes)
 
-    return build
+    return labelled if classes else plain
 
 
 PLAIN = VARIANTS[0]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from math import isfinite
-from typing import Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ..errors import BadInput, choose
 from ..spec import Objective, Optimizer, Recipe, Training
@@ -45,12 +45,13 @@ def apply_settings(builder: Callable[..., Recipe], settings: dict[str, object]) 
     sizes = list(inspect.signature(builder).parameters)
     for key in settings:
         choose(key, [*sizes, *_OPTIMIZER, *_TRAINING, *_OBJECTIVE], "setting")
-    for key in sizes:
-        if key in settings and not _is_a(settings[key], int):
-            raise BadInput(f"{key} must be a whole number, not {settings[key]!r}")
-        if key in settings and settings[key] > LARGEST_SIZE:
+    chosen = {key: settings[key] for key in sizes if key in settings}
+    for key, size in chosen.items():
+        if not isinstance(size, int) or isinstance(size, bool):
+            raise BadInput(f"{key} must be a whole number, not {size!r}")
+        if size > LARGEST_SIZE:
             raise BadInput(f"{key} must be at most {LARGEST_SIZE:,}")
-    recipe = builder(**{key: settings[key] for key in sizes if key in settings})
+    recipe = builder(**chosen)
     objective = _pick(Objective, _OBJECTIVE, settings)
     optimizer = _pick(Optimizer, _OPTIMIZER, settings)
     training = _pick(Training, _TRAINING, settings)
@@ -77,7 +78,7 @@ def _pick(kind: type, keys: tuple[str, ...], settings: dict[str, object]) -> dic
     return chosen
 
 
-def _check(key: str, value: object, hint: object) -> None:
+def _check(key: str, value: object, hint: Any) -> None:
     if get_origin(hint) is Literal:
         choose(str(value), get_args(hint), f"value of {key}")
         return
@@ -88,7 +89,7 @@ def _check(key: str, value: object, hint: object) -> None:
         raise BadInput(f"{key} must be {named}, not {value!r}")
 
 
-def _is_a(value: object, kind: object) -> bool:
+def _is_a(value: object, kind: type) -> bool:
     if kind is type(None):
         return value is None
     if isinstance(value, bool):

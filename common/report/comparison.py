@@ -95,7 +95,8 @@ def alignment_report(comparison: Comparison, facts: Facts, folder: Path) -> Repo
     verdict = comparison.verdict
     exact = "float64 error" if any(row.error32 for rung in verdict.rungs for row in rung.rows) else "error"
     steps = [rung for rung in verdict.rungs if rung.key == "step"]
-    sections = [] if verdict.ok else [_parting(comparison)]
+    parted = comparison.first_divergence
+    sections = [] if parted is None else [_parting(comparison, *parted)]
     sections.append(Section("The rungs", HOW_MODELS, [rungs_table(verdict, exact)]))
     for rung in verdict.rungs:
         if rung not in steps:
@@ -134,8 +135,7 @@ def _section(
     return Section(rung.name, text, blocks, rung.status != FAIL)
 
 
-def _parting(comparison: Comparison) -> Section:
-    rung, row = comparison.first_divergence
+def _parting(comparison: Comparison, rung: Rung, row: Row) -> Section:
     pair, sides = comparison.pair_of(rung, row), comparison.names
     rows: list[list[Cell]] = [["line", *(line or None for line in comparison.lines_of(rung, row))]]
     if pair is not None:
@@ -156,7 +156,7 @@ def _first(rung: Rung, row: Row) -> str:
         explained = error_text(row.bound32)
         return f"{said}\n\nfloat32 of {worst} is off by {error_text(error)}, where rounding explains {explained}."
     inherited, own, limit = row.error_of_inputs, error_text(row.own_error), error_text(row.bound64)
-    if math.isinf(row.error64):
+    if row.error64 == math.inf:
         return said
     if inherited is None:
         return f"{said}\n\nThe two differ by {own}; the bound is {limit}."
@@ -195,8 +195,8 @@ def _explanations(comparison: Comparison) -> list[Block]:
     ]
     marks = [True if one.removed else None for one in comparison.explanations]
     note = "Each difference was applied to one side, and the two compared again."
-    first, _ = comparison.first_divergence
-    left = [row.name for rung, row in comparison.by_themselves() if rung is first and row.name not in calls]
+    failed = comparison.verdict.failed
+    left = [row.name for rung, row in comparison.by_themselves() if rung is failed and row.name not in calls]
     if left:
         note += f" Without an explanation: {listed(left, MOST_NAMES)}."
     return [Table(header, rows, marks, note)]

@@ -18,7 +18,7 @@ FEWEST_LAYERS = 2  # a figure of one says no more than its row
 def layers_plot(rung: Rung, sides: Sequence[str], folder: Path) -> list[Figure]:
     """The errors of one rung, layer by layer; without what cannot be compared, or is whole numbers."""
     lossy = any(row.error32 for row in rung.rows)
-    rows = [row for row in rung.rows if (len(row.error32) == len(sides) if lossy else math.isfinite(row.error64))]
+    rows = [row for row in rung.rows if (len(row.error32) == len(sides) if lossy else _finite(row.error64))]
     chosen = most_telling(rows, MOST_LAYERS)
     if len(chosen) < FEWEST_LAYERS:
         return []
@@ -44,7 +44,8 @@ def steps_plot(steps: Sequence[Rung], sides: Sequence[str], folder: Path) -> lis
     if not series:
         return []
     title = f"{sides[0]} and {sides[1]}, step by step: the worst error"
-    path = drawing.error_growth(folder / "steps.png", [rung.step for rung in steps], series, title=title)
+    numbers = [rung.step for rung in steps if rung.step is not None]
+    path = drawing.error_growth(folder / "steps.png", numbers, series, title=title)
     caption = "The largest error of each step; what is zero but for rounding is left out."
     grows = " In float32 errors grow by themselves: after the first step they are shown, not judged." if lossy else ""
     return [Figure(path, caption + grows)]
@@ -61,6 +62,10 @@ def growth_plot(rung: Rung, folder: Path) -> list[Figure]:
         title="float32 on its own, weights against float64",
     )
     return [Figure(path, "Left alone, rounding grows from step to step in either framework: shown, not judged.")]
+
+
+def _finite(error: float | None) -> bool:
+    return error is not None and math.isfinite(error)
 
 
 def _series(sides: Sequence[str], lossy: bool, of_side: Callable, between: list) -> dict[str, list]:

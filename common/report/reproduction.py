@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,8 +177,8 @@ def _curves(outcome: Outcome, folder: Path) -> list[Figure | FigureRow]:
     if outcome.steps:
         path = drawing.step_difference(
             folder / f"{name}-steps.png",
-            [loss.about.number for loss, _ in outcome.steps],
-            [loss.error64 for loss, _ in outcome.steps],
+            [loss.about.number for loss, _ in outcome.steps if loss.about.number is not None],
+            [math.nan if loss.error64 is None else loss.error64 for loss, _ in outcome.steps],
             bound("float32 step loss"),
             title=f"{name}: loss of each step, taken from the same state",
         )

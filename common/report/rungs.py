@@ -44,7 +44,7 @@ def rungs_table(verdict: Verdict, exact: str = "float64 error") -> Table:
 def rows_table(rung: Rung, sides: Sequence[str], most: int, exact: str = "float64 error") -> Table:
     """The rows of one rung; of more than `most`, the most telling. A column that would be empty is left out."""
     rows = most_telling(rung.rows, most)
-    columns: list[tuple[str, list[Cell]]] = [
+    columns: list[tuple[str, Sequence[Cell]]] = [
         ("", [f"{row.name} – {row.remark}" if row.remark else row.name for row in rows]),
         (exact, [error_text(row.error64) for row in rows]),
         ("bound", ["not judged" if row.bound64 is None else error_text(row.bound64) for row in rows]),
@@ -86,7 +86,8 @@ def _ulps(row: Row, side: str) -> str:
 
 
 def _ratio(values: Sequence[float | None]) -> str:
-    return "–" if None in values or not values[0] else f"{values[-1] / values[0]:.2f}"
+    first, last = values[0], values[-1]
+    return "–" if first is None or last is None or not first else f"{last / first:.2f}"
 
 
 def _percent(values: Sequence[float | None]) -> str:

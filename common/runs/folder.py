@@ -69,7 +69,7 @@ class RunFolder:
             raise BadInput(f"{self.path}: is not a run folder (it has no config.json); name the --out of a `train`")
         try:
             config = json.loads(self.config_file.read_text(encoding="utf8"))
-            config["spec"], config["backend"], config["seed"], config["data"]["source"]
+            _ = config["spec"], config["backend"], config["seed"], config["data"]["source"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BadInput(f"{self.config_file}: is damaged ({error}); train again into another folder") from None
         return config

@@ -7,6 +7,7 @@ from copy import deepcopy
 
 import numpy as np
 
+from ..arrays import Arrays
 from ..weights.optimizer_state import OptimizerState
 from .checkpoint import Checkpoint, Position
 
@@ -34,10 +35,10 @@ def restore(session, checkpoint: Checkpoint) -> None:
     session.load_weights(checkpoint.weights)
     states = {}
     for name, settings in checkpoint.optimizers.items():
-        moments = {which: {} for which in ("first", "second")}
+        moments: dict[str, Arrays] = {"first": {}, "second": {}}
         for key, array in checkpoint.moments.items():
             owner, which, parameter = key.split("/", 2)
             if owner == name:
                 moments[which][parameter] = array
-        states[name] = OptimizerState(**settings, **moments)
+        states[name] = OptimizerState(**settings, first=moments["first"], second=moments["second"])
     session.load_optimizer_states(states)

@@ -123,6 +123,8 @@ class Recipe:
         for optimizer in self.training.optimizers:
             if not set(optimizer.networks) <= known:
                 raise BadInput(f"optimiser {optimizer.name}: steps {optimizer.networks}, but there is {sorted(known)}")
+        if self.model.latent.spread == "none" and self.objective.kl != "none":
+            raise BadInput(f"{self.name}: an autoencoder has no posterior, so its objective has no KL; choose kl=none")
         stepped = [name for optimizer in self.training.optimizers for name in optimizer.networks]
         if sorted(stepped) != sorted(known):
             raise BadInput(f"{self.name}: each network needs one optimiser, but {stepped} are stepped")

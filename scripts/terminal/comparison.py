@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dualport.common.report.blocks import Cell
 
 MOST_BY_THEMSELVES, MOST_CALLS = 12, 20
 WAYS = {"name": "by name", "graph": "by what feeds them", "only one of its kind": "as the only ones of their kind",
@@ -48,7 +52,7 @@ def _write(comparison, folder):
     return write_report(folder / "report.html", report)
 
 
-def _facts(a: dict, b: dict) -> list[tuple[str, object]]:
+def _facts(a: dict, b: dict) -> list[tuple[str, Cell]]:
     """What was compared with what."""
     inputs = ", ".join(
         f"{one['name'] or 'input'} {'×'.join(map(str, one['shape']))} {one['dtype']}" for one in a["inputs"]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 class StageProgress:
@@ -13,7 +17,7 @@ class StageProgress:
         from rich.progress import Progress
 
         self._bars = Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-        self._tasks: dict[str, object] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> StageProgress:
         self._bars.start()

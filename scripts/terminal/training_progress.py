@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 LINE_SECONDS = 1.0  # at least, between two lines of one run
 
@@ -25,7 +29,7 @@ class TrainingProgress:
             console=Console(stderr=True),
             disable=not self._live,
         )
-        self._tasks: dict[str, object] = {}
+        self._tasks: dict[str, TaskID] = {}
         self._heads: dict[str, dict] = {}
         self._printed: dict[str, float] = {}
 

@@ -6,6 +6,15 @@ Names are imported when they are first used, so that `import dualport` is instan
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dualport.backends.models.align import align
+    from dualport.backends.recipes.module import build
+    from dualport.common.errors import BadInput, Diverged, DualportError, EnvironmentFailed
+    from dualport.common.recipes import recipe
+    from dualport.common.weights.loading import load_weights
+    from dualport.common.weights.recipe_conversion import convert
 
 __version__: str  # asked of what is installed: it is written once, in pyproject.toml
 
@@ -22,7 +31,18 @@ _PUBLIC = {
     "recipe": "common.recipes",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604 - strings all
+__all__ = [
+    "BadInput",
+    "Diverged",
+    "DualportError",
+    "EnvironmentFailed",
+    "__version__",
+    "align",
+    "build",
+    "convert",
+    "load_weights",
+    "recipe",
+]
 
 
 def __getattr__(name: str):

@@ -178,3 +178,9 @@ def test_no_samples_are_refused():
     recipe = toy_recipe()
     with pytest.raises(BadInput, match="samples must be at least 1"):
         log_likelihoods(recipe, NumpySession(recipe), every_pattern(), 0, 1)
+
+
+def test_an_autoencoder_has_no_likelihood():
+    recipe = toy_recipe("none")
+    with pytest.raises(BadInput, match=r"toy.*no posterior to draw from"):
+        log_likelihoods(recipe, NumpySession(recipe), every_pattern(), 2, 1)

@@ -273,8 +273,9 @@ def test_a_loss_of_precision_is_told_as_one(tmp_path):
 
 def test_a_comparison_in_one_precision_speaks_of_no_other(tmp_path, drawn):
     rows = [Row(About("call", name), 0.5 * FORWARD, FORWARD) for name in ("fc1", "norm")]
-    difference = difference_of([Rung("forward", rows)])
+    difference = difference_of([Rung("forward", [*rows, Row(About("call", "not measured"))])])
     page = page_of(difference, tmp_path)
+    assert drawn["forward.png"][0] == ["fc1", "norm"]
     assert list(drawn["forward.png"][1]) == ["between the two"]
     assert drawn["forward.png"][2] == [FORWARD, FORWARD]
     assert "float64 error" not in page

@@ -70,6 +70,20 @@ def test_the_version_is_written_once():
             assert f'"{version}"' not in path.read_text(encoding="utf8"), path
 
 
+def test_type_checkers_see_every_public_name():
+    assert set(dualport.__all__) == {"__version__", *dualport._PUBLIC}
+    module = ast.parse(Path(dualport.__file__).read_text("utf8"))
+    named = {
+        name.name: step.module
+        for node in module.body
+        if isinstance(node, ast.If)
+        for step in node.body
+        if isinstance(step, ast.ImportFrom)
+        for name in step.names
+    }
+    assert named == {name: f"dualport.{place}" for name, place in dualport._PUBLIC.items()}
+
+
 def test_type_checkers_see_the_folders_as_the_wheel_installs_them():
     shown = {path.name: path.resolve() for path in (HOUSE / ".ci" / "typings" / "dualport").iterdir()}
     source = HOUSE / "src" / "dualport" / "__init__.py"

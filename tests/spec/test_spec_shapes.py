@@ -81,6 +81,12 @@ def test_models_refuse_parts_that_do_not_fit():
         Network("encoder", (4,), (Linear("fc", 4, 4), Linear("fc", 4, 4)))
 
 
+def test_an_autoencoder_refuses_a_kl():
+    with pytest.raises(BadInput, match=r"latent2d-ae: .*no posterior.*choose kl=none"):
+        recipes.recipe("latent2d-ae", {"kl": "exact"})
+    assert recipes.recipe("latent2d-ae", {"kl": "none"}) == recipes.recipe("latent2d-ae")
+
+
 def mlp_with_everything() -> Model:
     """Batch norm, dropout in hidden layers and on z, one-hot labels, log σ heads: what later recipes say."""
     encoder = Network(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,7 @@ def holds_images(folder: Path) -> bool:
 def read_image_folder(
     folder: Path,
     part: str = "train",
-    image_shape: tuple[int, int, int] | None = None,
+    image_shape: Sequence[int] | None = None,
     crop: int | None = None,
     progress: Progress | None = None,
 ) -> Dataset:

@@ -48,7 +48,7 @@ def check_request(image_shape: Sequence[int], crop: int | None, source: str) -> 
 
 
 def _whole(number: object) -> bool:
-    return isinstance(number, (int, np.integer)) and not isinstance(number, bool) and number >= 1
+    return isinstance(number, (int, np.integer)) and not isinstance(number, bool) and bool(number >= 1)
 
 
 def centre_box(size: tuple[int, int], target: tuple[int, int], crop: int | None) -> tuple[int, int, int, int]:

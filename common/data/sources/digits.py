@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import numpy as np
 
 from ..dataset import Dataset
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
 
 SIDE = 20  # MNIST fits each digit into 20×20 and centres it by mass in 28×28
 FRAME = 28
@@ -18,7 +23,7 @@ def load_digits(part: str = "train") -> Dataset:
     """
     from sklearn.datasets import load_digits as embedded
 
-    raw = embedded()
+    raw = cast("Bunch", embedded())  # a tuple only with return_X_y
     images = _centred(_enlarged(raw.images.astype(np.int64)))[:, None]
     data = Dataset(images, raw.target.astype(np.int64), "digits", "scikit-learn's embedded digits, brought to 28×28")
     return data if part == "train" else data.subset(slice(4, None, 5))

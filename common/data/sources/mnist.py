@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from ...errors import BadInput, EnvironmentFailed
@@ -15,6 +16,9 @@ from ..dataset import Dataset
 from ..formats.idx import PREFIXES, find_idx, read_idx_folder
 from ..formats.mat import read_mat
 from .download import HttpsDownloader
+
+if TYPE_CHECKING:
+    from pooch.typing import Downloader
 
 # name -> (bytes, sha256) of the files as they were first published
 FILES = {
@@ -94,7 +98,11 @@ def _fetch(name: str, folder: Path, mirrors: Sequence[str], progress: Progress |
         downloader = HttpsDownloader(size, (lambda done: progress(name, done, size)) if progress else None)
         try:
             pooch.retrieve(
-                f"{mirror.rstrip('/')}/{name}", f"sha256:{sha256}", fname=name, path=folder, downloader=downloader
+                f"{mirror.rstrip('/')}/{name}",
+                f"sha256:{sha256}",
+                fname=name,
+                path=folder,
+                downloader=cast("Downloader", downloader),  # pooch calls it as its own, not as it declares
             )
             return
         except requests.RequestException as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..dataset import Dataset
@@ -13,7 +15,7 @@ OVERLAP = 4  # windows begin about a quarter of their side apart
 SPREAD = 649  # prime to the number of windows, and near its golden section: neighbours in the data are far apart
 
 
-def load_photos(part: str = "train", image_shape: tuple[int, int, int] | None = None) -> Dataset:
+def load_photos(part: str = "train", image_shape: Sequence[int] | None = None) -> Dataset:
     """1,050 overlapping windows, resized: uint8 `[1050, C, H, W]` without labels, the same pixels on every machine.
 
     From each photograph (china.jpg, a temple; flower.jpg, a dahlia) a grid of windows of four sizes, reaching from

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import BinaryIO
+from io import BufferedIOBase
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def quoted(name: object, limit: int = 80) -> str:
 class Source:
     """An open binary file and its size. A file that shrinks while it is read costs a refusal, not a crash."""
 
-    file: BinaryIO
+    file: BufferedIOBase
     size: int
 
     def left(self) -> int:
@@ -48,7 +48,7 @@ class Source:
         data = np.empty(count, np.uint8)
         filled = 0
         while filled < count:
-            step = self.file.readinto(memoryview(data)[filled:])
+            step = self.file.readinto(data.data[filled:])
             if not step:  # cut by someone else meanwhile
                 raise Malformed("the file ends in the middle of its content")
             filled += step

@@ -18,7 +18,7 @@ from .checkpoint_tree import MAX_DEPTH
 def raw_bytes(array: np.ndarray) -> memoryview:
     """The bytes of `array` in C order and little-endian; a copy is made only where the array is not laid out so."""
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    return memoryview(np.ascontiguousarray(little).reshape(-1).view(np.uint8))
+    return np.ascontiguousarray(little).reshape(-1).view(np.uint8).data
 
 
 class PickleWriter:

@@ -57,7 +57,7 @@ def read_torch(source: Source) -> tuple[Any, int]:
         raise Malformed("it was written on a big-endian machine", "load it there and save it as .safetensors")
     content = read_entry(source, entries[pickles[0]])
     storages = _Storages(source, entries, folder)
-    pickle = Source(io.BytesIO(content), content.size)
+    pickle = Source(io.BytesIO(content.data), content.size)
     tree, protocol = load(pickle, {**numpy_names(), **_torch_names()}, storages.find)
     return resolve(tree, source.size), protocol
 
@@ -136,7 +136,7 @@ def _tensor_of_type(arguments: tuple) -> np.ndarray:
     """`_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype[, metadata])`."""
     match arguments[6:8]:
         case (Name(value=str() as label), *_) if label.startswith("torch."):
-            return _rebuild(*arguments[:4], dtype_named(label.removeprefix("torch.")))
+            return _rebuild(*arguments[:4], dtype=dtype_named(label.removeprefix("torch.")))
     raise Malformed("it holds a tensor whose description is damaged")
 
 
@@ -153,8 +153,8 @@ def _size(arguments: tuple) -> tuple:
     return arguments[0]
 
 
-def _device(arguments: tuple) -> str:
-    if not arguments or len(arguments) > 2 or type(arguments[0]) is not str:
+def _device(arguments: tuple[Any, ...]) -> str:
+    if len(arguments) not in (1, 2) or type(arguments[0]) is not str:
         raise Malformed("it holds a device whose description is damaged")
     return ":".join(str(part) for part in arguments if type(part) in (str, int))
 

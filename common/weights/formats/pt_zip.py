@@ -148,7 +148,7 @@ def read_entry(source: Source, entry: Entry) -> np.ndarray:
     """The content of an entry as a uint8 array of its own, checksum verified."""
     source.file.seek(entry.offset)
     data = source.array(entry.size)
-    if zlib.crc32(data) != entry.crc:
+    if zlib.crc32(data.data) != entry.crc:
         raise Malformed(f"the checksum of {quoted(entry.name)} in its zip is wrong, so its content has changed")
     return data
 
