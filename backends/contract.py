@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,21 +23,6 @@ Optimizer = Any
 
 class Unsupported(Exception):
     """The framework has no such arithmetic on that device; the message says which."""
-
-
-@dataclass
-class Probe:
-    """One forward and backward pass, watched.
-
-    `activations` and their gradients `flow` hold every intermediate value by name, in execution order; `flow` leaves
-    out what no gradient could reach, such as the label, and anything detached. `objective` holds the loss and its
-    summed terms, `gradients` those of the parameters in the canonical layout, before any clipping.
-    """
-
-    activations: Arrays = field(default_factory=dict)
-    objective: Arrays = field(default_factory=dict)
-    gradients: Arrays = field(default_factory=dict)
-    flow: Arrays = field(default_factory=dict)
 
 
 class Device(Protocol):

@@ -12,35 +12,15 @@ from ..common.arrays import Arrays
 from ..common.runs.epoch_plan import EpochPlan
 from ..common.spec import Optimizer, Recipe
 from ..common.traces.optimizer import OptimizerSettings
+from ..common.traces.writing import Stored, put_all
 from ..common.weights.optimizer_state import OptimizerState
 from . import load_backend
-from .contract import Probe, Tensor, Tensors
+from .contract import Tensor
 from .model_state import load_arrays, set_training, trained_tensors, views_of, weight_arrays
 from .network import Observer, objective_terms, unseen
+from .value_recorder import ValueRecorder
 
 TERMS = ("loss", "reconstruction", "kl")
-
-
-class Watch:
-    """An observer that keeps each tensor it is shown, and the gradient that arrives at it: zeros where none does."""
-
-    def __init__(self, tensors: Tensors) -> None:
-        self.tensors = tensors
-        self.seen: dict[str, Tensor] = {}
-        self.flow: Arrays = {}
-
-    def __call__(self, name: str, tensor: Tensor) -> None:
-        self.seen[name] = tensor
-        if self.tensors.has_gradient(tensor):
-            self.flow[name] = np.zeros(tuple(tensor.shape))
-            self.tensors.on_gradient(tensor, lambda gradient: self._keep(name, gradient))
-
-    def _keep(self, name: str, gradient: Tensor) -> None:
-        self.flow[name] = self.tensors.to_array(gradient)
-
-    def activations(self) -> Arrays:
-        """Every value seen, in execution order."""
-        return {name: self.tensors.to_array(tensor) for name, tensor in self.seen.items()}
 
 
 class Session:
@@ -151,27 +131,38 @@ class Session:
         self.backend.weights.clear_gradients(self.model)
         loss.backward()
 
-    def probe(self, image: Tensor, label: Tensor, noise: Tensor, masks: dict[str, Tensor] | None) -> Probe:
-        """One forward and backward pass in training mode, watched. No parameter changes; running statistics do."""
-        watch = Watch(self.backend.tensors)
-        terms = self._terms(image, label, noise, masks, watch)
+    def probe(
+        self, writer: Stored, image: Tensor, label: Tensor, noise: Tensor, masks: dict[str, Tensor] | None
+    ) -> Arrays:
+        """One forward and backward pass in training mode, whose values and gradients go into a trace; those of the
+        parameters before any clipping. No parameter changes; running statistics do.
+
+        Returns:
+            The loss and its summed terms.
+        """
+        recorder = ValueRecorder(self.backend.tensors, writer)
+        terms = self._terms(image, label, noise, masks, recorder)
         self._backward(terms[0])
-        objective = {name: self.to_numpy(term) for name, term in zip(TERMS, terms, strict=True)}
+        recorder.note_calls()
+        recorder.note_zeros()
         arrived = {name: self._gradient(tensor) for group in self._groups.values() for name, tensor in group.items()}
-        return Probe(watch.activations(), objective, self._turned(arrived), watch.flow)
+        put_all(writer, "gradients/1", self._turned(arrived))
+        return {name: self.to_numpy(term) for name, term in zip(TERMS, terms, strict=True)}
 
     def _gradient(self, parameter: Tensor) -> np.ndarray:
         if parameter.grad is None:
             return np.zeros(tuple(parameter.shape))
         return self.backend.tensors.to_numpy(parameter.grad)
 
-    def inspect(self, image: Tensor, label: Tensor, noise: Tensor, masks: dict | None = None, training=False) -> Arrays:
-        """Every activation of one forward pass, by name; in evaluation mode, or as in a training step."""
+    def inspect(
+        self, writer: Stored, image: Tensor, label: Tensor, noise: Tensor, masks: dict | None = None, training=False
+    ) -> None:
+        """One forward pass, whose values go into a trace; in evaluation mode, or as in a training step."""
         set_training(self.model, training)
-        watch = Watch(self.backend.tensors)
+        recorder = ValueRecorder(self.backend.tensors, writer)
         with self.backend.tensors.without_gradients():
-            self.model(image, label, noise, masks, watch)
-        return watch.activations()
+            self.model(image, label, noise, masks, recorder)
+        recorder.note_calls()
 
     def infer(self, part: str, inputs: Tensor, label: Tensor) -> tuple[Tensor, ...]:
         """Outputs of one network without gradients, in evaluation mode."""

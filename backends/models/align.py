@@ -98,8 +98,7 @@ def _follow(framework: str, pair: Pair, folder: str, mode: str, wanted: dict, te
     model = model_of(framework, pair)
     with open_trace(Path(folder) / f"{framework}.h5") as trace:
         run = next(iter(trace.runs.values()))
-        start = {name: run.array("start", name) for name in run.names("start")}
-        model.load({name: array for name, array in start.items() if array is not None})
+        model.load(run.arrays("start"))
     with open_trace(Path(folder) / f"{source}.h5") as other, model.kept():
         with ErrorsOnSameInputs(other.runs["float64", mode], wanted, Path(folder) / "own.h5") as writer:
             run_pass(model, "float64", mode, writer, replace=writer)

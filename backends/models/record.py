@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...common.dictionary.index import AVERAGES, BY_KIND, CONSTANT_INSIDE, DROPOUT, RANDOM, layer_entry, operation_kind
 from ...common.dictionary.settings import function_settings
 from ..contract import Framework
+from ..value_recorder import ValueRecorder
 from .arguments import bound_arguments, positions
 from .float32_constants import round_averaging, with_rounded_constants, with_rounded_numbers
 from .nested_tensors import map_tensors, tensors_in
@@ -54,13 +55,15 @@ class Recording:
     step: int = 1
     noise: Noise | None = None
     replace: Mapping[int, list] | None = None
-    calls: list[dict] = field(default_factory=list)
-    sources: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._stack: list[Open] = []
         self._muted = 0
         self._calls, self._tensors = self.backend.calls, self.backend.tensors
+        noise = self.noise
+        change = None if noise is None else lambda gradient: noise.gradient(self._tensors, gradient)
+        self._values = ValueRecorder(self._tensors, self.writer, change)
+        self.calls, self.sources = self._values.calls, self._values.sources
         self._rounds = self.backend.rounds_constants
         self._randomness = Randomness(self._tensors, self.seed, self.step)
         self._turns: dict[str, int] = {}
@@ -91,9 +94,7 @@ class Recording:
     def finish(self, outputs) -> list[tuple[str, int]]:
         """Write what is known of the calls; return the model's outputs as values."""
         values = [(name, self._number(tensor)) for name, tensor in tensors_in(outputs, self._tensors.is_tensor)]
-        if self.writer is not None:
-            self.writer.note("calls", self.calls)
-            self.writer.note("sources", {str(number): source for number, source in self.sources.items()})
+        self._values.note_calls()
         return values
 
     def _wrapper(self, path: str, module, forward: Callable) -> Callable:
@@ -220,24 +221,10 @@ class Recording:
 
     def _keep(self, tensor, source: str) -> int:
         number = self._tag(tensor, source)
-        if self.writer is not None:
-            self.writer.put("values", str(number), self._tensors.to_numpy(tensor))
-        if (self.writer is not None or self.noise) and self._tensors.has_gradient(tensor):
-            self._tensors.on_gradient(tensor, self._gradient_writer(number))
+        self._values.keep(tensor, number)
         return number
 
-    def _gradient_writer(self, number: int) -> Callable:
-        def write(gradient):
-            if self.noise:
-                gradient = self.noise.gradient(self._tensors, gradient)
-            if self.writer is not None:
-                self.writer.put("flow", str(number), self._tensors.to_numpy(gradient))
-            return gradient if self.noise else None
-
-        return write
-
     def _tag(self, tensor, source: str) -> int:
-        number = len(self.sources)
-        self.sources[number] = source
+        number = self._values.number(source)
         setattr(tensor, TAG, (self._key, number, self._tensors.version_of(tensor)))
         return number

@@ -13,11 +13,11 @@ from ...common.compare.models import graph_of
 from ...common.dictionary.operations.normalization import COUNTER
 from ...common.errors import BadInput, listed
 from ...common.traces.reading import call_of, open_trace
-from ...common.traces.writing import Stored
+from ...common.traces.writing import Stored, put_all
 from ...common.weights import read
 from ...common.weights.fit import LISTED, misfits
 from .model import UserModel
-from .trace import head_of, put_all
+from .trace import head_of
 
 FEW = 2  # examples that are enough to see which layer feeds which
 

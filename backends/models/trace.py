@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-from collections.abc import Callable, Mapping
-
-import numpy as np
+from collections.abc import Callable
 
 from ...common.distance import ROUNDOFF
 from ...common.traces.inputs import describe
 from ...common.traces.reading import FORMAT, VERSION
-from ...common.traces.writing import ErrorsOnly, Lean, Stored
+from ...common.traces.writing import ErrorsOnly, Lean, Stored, put_all
 from ...common.weights.rules import to_canonical
 from .load import telling
 from .model import UserModel
@@ -67,12 +65,6 @@ def _give_back_memory() -> None:
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # glibc alone can be told so
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def put_all(writer, section: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Hand named arrays to a writer."""
-    for name, array in arrays.items():
-        writer.put(section, name, array)
 
 
 def write_trace(model: UserModel, path, tell: Callable[[str], None] = lambda what: None) -> None:

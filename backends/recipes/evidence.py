@@ -1,8 +1,7 @@
-"""What one framework does on each rung of the ladder: it computes, and gives arrays by name for others to compare.
+"""What one framework does on each rung of the ladder: it computes, and leaves what it sees in a trace.
 
-Every array of float64 is under `float64/`, its float32 counterpart under `float32/`, that of a lower precision under
-`lowered/`. Nothing here compares the two
-frameworks: they may run in different processes.
+The exact pass and the steps are the trace's float64 run in training mode, what is said of float32 its float32 run, and
+so on. Nothing here compares the two frameworks: they may run in different processes.
 """
 
 from __future__ import annotations
@@ -13,19 +12,23 @@ from pathlib import Path
 
 import numpy as np
 
-from ...common.arrays import Arrays, text_array, under
-from ...common.compare.ladder import CARRIED_ON, LOWERED, RUNGS, UNSUPPORTED, LadderPlan, Side, steps_of
+from ...common.arrays import Arrays
+from ...common.compare.ladder import CARRIED_ON, LOWERED, LadderPlan, Side, steps_of
+from ...common.errors import BadInput
 from ...common.runs.checkpoint import Checkpoint, Position, load_newest, save
 from ...common.runs.epoch_plan import plan_epoch
 from ...common.runs.initial_weights import initial_weights
 from ...common.runs.loop import epoch_means
 from ...common.runs.session_state import capture, restore
+from ...common.traces.plan import EXACT
+from ...common.traces.reading import FORMAT, VERSION
+from ...common.traces.writing import Stored, put_all
 from .. import NAMES, load_backend
 from ..contract import Unsupported
 from ..processes import Meeting
 from .training_steps import Trajectory, carry_on, narrowed
 
-DTYPES = ("float64", "float32")
+DTYPES = (EXACT, "float32")
 STATE = "{}-state"  # the folder of a side's checkpoint
 PATIENCE = 600.0  # seconds that one side waits for what the other leaves
 
@@ -43,19 +46,36 @@ class RungEvidence:
     def __init__(self, side: Side, ladder: LadderPlan, exchange: str) -> None:
         self.side, self.ladder, self.exchange = side, ladder, Path(exchange)
         self.backend = load_backend(side.backend)
-        self.backend.device.choose_device(side.device)  # a missing one is told before anything is computed
+        device = self.backend.device.choose_device(side.device)  # a missing one is told before anything is computed
         self.dataset = ladder.some()
         self.initial = initial_weights(side.recipe, ladder.seed)
+        self.head = {
+            "format": FORMAT, "version": VERSION, "framework": side.backend, "model": side.recipe.name,
+            "seed": ladder.seed, "device": device, "refused": {}, "unsupported": {},
+        }  # fmt: skip
 
-    def of(self, rung: str) -> Arrays:
-        """What this side has to show on one rung."""
-        if rung in LOWERED:
-            return self.lowered(LOWERED[rung])
-        ways: dict[str, Callable[[], Arrays]] = dict(zip(RUNGS, (
-            self.structure, self.data, self.initialisation, self.forward, self.objective, self.gradients,
-            self.one_step, self.steps, self.statistics, self.resume, self.training,
-        ), strict=True))  # fmt: skip
-        return ways[rung]()
+    def record(self, rung: str, trace) -> None:
+        """Leave what this side has to show on one rung under the outermost group of a trace, of a file or in memory;
+        where it refuses what it is given, the reason."""
+        self.trace = trace
+        ways: dict[str, Callable[[], None]] = {
+            "structure": self.structure, "data": self.data, "initialisation": self.initialisation,
+            "forward": lambda: self.probed, "objective": self.objective, "gradients": lambda: self.probed,
+            "one step": lambda: self.steps(1), "steps": lambda: self.steps(self.ladder.steps),
+            "running statistics": self.statistics, "resume": self.resume, "training": self.training,
+        }  # fmt: skip
+        try:
+            if rung in LOWERED:
+                self.lowered(rung)
+            else:
+                ways[rung]()
+        except BadInput as error:
+            self.head["refused"][rung] = str(error)
+        Stored(trace).note("head", self.head)
+
+    def run(self, dtype: str, mode: str = "train") -> Stored:
+        """What takes the arrays of one precision and mode."""
+        return Stored(self.trace.require_group(f"runs/{dtype}/{mode}"))
 
     def session(self, dtype: str, weights: Arrays | None = None):
         """A fresh session with the data on its device."""
@@ -79,14 +99,14 @@ class RungEvidence:
         return {dtype: self.session(dtype) for dtype in DTYPES}
 
     @cached_property
-    def probes(self) -> dict:
-        """The first batch, forward and backward, in each dtype."""
-        shown = {}
+    def probed(self) -> dict[str, Arrays]:
+        """The first batch forward and backward, in each dtype: the terms of its objective."""
+        terms = {}
         for dtype, session in self.fresh.items():
             before = session.weights()
-            shown[dtype] = session.probe(*session.batch(*next(self.path())))
+            terms[dtype] = session.probe(self.run(dtype), *session.batch(*next(self.path())))
             session.load_weights(before)  # a training pass moves the running statistics
-        return shown
+        return terms
 
     @cached_property
     def meeting(self) -> Meeting:
@@ -96,14 +116,13 @@ class RungEvidence:
     def trajectory(self) -> Trajectory:
         return Trajectory(self)
 
-    def structure(self) -> Arrays:
-        session = self.fresh["float64"]
-        shapes = {name: np.array(array.shape, np.int64) for name, array in session.weights().items()}
-        stepped = {f"{name}/{each}": np.ones(1) for name, group in session.stepped().items() for each in group}
-        return under("shape", shapes) | under("stepped", stepped)
+    def structure(self) -> None:
+        session = self.fresh[EXACT]
+        put_all(self.run(EXACT), "start", session.weights())
+        self.run(EXACT).note("stepped", session.stepped())
 
-    def data(self) -> Arrays:
-        session, recipe = self.fresh["float64"], self.side.recipe
+    def data(self) -> None:
+        session, recipe = self.fresh[EXACT], self.side.recipe
         plan = plan_epoch(recipe, self.ladder.seed, 0, len(self.dataset))
         shown = {"steps in an epoch": np.array(plan.steps), "images in an epoch": np.array(len(plan.order))}
         for step in sorted({*range(min(self.ladder.steps, plan.steps)), plan.steps - 1}):
@@ -111,42 +130,33 @@ class RungEvidence:
             batch = {"image": image, "label": label, "noise": noise} | (masks or {})
             arrays = {name: session.to_numpy(tensor) for name, tensor in batch.items() if tensor is not None}
             shown |= {f"{name}, step {step}": array for name, array in arrays.items()}
-        return shown
+        put_all(self.run(EXACT), "batches", shown)
 
-    def initialisation(self) -> Arrays:
-        return self._both(lambda session: session.weights())
+    def initialisation(self) -> None:
+        put_all(self.run("float32"), "start", self.fresh["float32"].weights())
 
-    def forward(self) -> Arrays:
-        return self._probed("activations")
-
-    def objective(self) -> Arrays:
-        shown = self._probed("objective")
+    def objective(self) -> None:
         plan, _ = next(self.path())
-        for dtype, probe in self.probes.items():
-            terms = [[float(value) for value in probe.objective.values()]]
-            shown[f"{dtype}/printed"] = np.array(epoch_means(self.side.recipe, terms, plan).get("printed", np.nan))
-        return shown
+        for dtype, terms in self.probed.items():
+            put_all(self.run(dtype), "objective", terms)
+            means = epoch_means(self.side.recipe, [[float(value) for value in terms.values()]], plan)
+            self.run(dtype).put("objective", "printed", np.array(means.get("printed", np.nan)))
 
-    def gradients(self) -> Arrays:
-        return self._probed("gradients", "gradient/") | self._probed("flow", "flow/")
-
-    def lowered(self, dtype: str) -> Arrays:
-        """Every activation of the first batch in a lower precision, and in float64; or why this side has none."""
-        device = self.backend.device
-        exact = under("float64", self.probes["float64"].activations)
+    def lowered(self, rung: str) -> None:
+        """Every activation of the first batch in a lower precision; or why this side has none."""
+        dtype, device = LOWERED[rung], self.backend.device
         try:
             session = self.session(dtype)
-            seen = session.inspect(*self._moved_to(session), training=True)
+            session.inspect(self.run(dtype), *self._moved_to(session), training=True)
         except Unsupported as error:
-            return {UNSUPPORTED: text_array(str(error))}
+            self.head["unsupported"][rung] = str(error)
         except RuntimeError as error:
             reason = device.refusal(error, dtype)
             if reason is None:
                 raise
-            return {UNSUPPORTED: text_array(reason)}
+            self.head["unsupported"][rung] = reason
         finally:
             device.make_repeatable()  # TF32 is off again
-        return exact | under("lowered", seen)
 
     def _moved_to(self, session) -> tuple:
         """The first batch, picked in float32: a framework may not even gather in less."""
@@ -158,26 +168,10 @@ class RungEvidence:
         *batch, masks = picker.batch(*next(self.path()))
         return *map(moved, batch), masks and {name: moved(mask) for name, mask in masks.items()}
 
-    def _probed(self, which: str, below: str = "") -> Arrays:
-        return {
-            f"{dtype}/{below}{name}": array
-            for dtype, probe in self.probes.items()
-            for name, array in getattr(probe, which).items()
-        }
-
-    def _both(self, of) -> Arrays:
-        return {key: a for dtype, session in self.fresh.items() for key, a in under(dtype, of(session)).items()}
-
-    def one_step(self) -> Arrays:
-        shown = dict(self.trajectory.until(1))
-        if self.ladder.steps == 1:
+    def steps(self, count: int) -> None:
+        self.trajectory.until(count, self.run(EXACT), self.run("float32"))
+        if count == self.ladder.steps:
             self.leave_state()
-        return shown
-
-    def steps(self) -> Arrays:
-        shown = self.trajectory.until(self.ladder.steps)
-        self.leave_state()
-        return shown | self.trajectory.growth()
 
     def leave_state(self) -> None:
         """Leave the state after all steps for the other side."""
@@ -194,30 +188,28 @@ class RungEvidence:
         """
         return load_newest(self.meeting.wait_for(STATE.format(backend), PATIENCE))[0]
 
-    def statistics(self) -> Arrays:
-        """Running statistics after the first and the last step; then evaluation, of one state on both sides."""
-        shown = self.trajectory.statistics()
+    def statistics(self) -> None:
+        """Evaluation, of one state on both sides: that of the trained model, as float32 holds it."""
         state = narrowed(self.left_state(min(NAMES))).weights
         for dtype, session in self.fresh.items():
+            put_all(self.run(dtype, "eval"), "start", state)
             session.load_weights(state)
             image, label, noise, _ = session.batch(*next(self.path()))
-            shown |= under(f"{dtype}/evaluation", session.inspect(image, label, noise))
+            session.inspect(self.run(dtype, "eval"), image, label, noise)
             session.load_weights(self.initial)
-        return shown | under("weights", state) | under("final", self.trajectory.final)
 
-    def resume(self) -> Arrays:
+    def resume(self) -> None:
         """A few more steps: without a break, from the own checkpoint, and from the checkpoint of the other side."""
-        path = [next(self.trajectory.path) for _ in range(CARRIED_ON)]
-        shown: Arrays = {}
+        path, run = [next(self.trajectory.path) for _ in range(CARRIED_ON)], self.run(EXACT)
         for backend in NAMES:
             source = "own" if backend == self.side.backend else "other"
-            session = self.session("float64")
+            session = self.session(EXACT)
             restore(session, self.left_state(backend))
-            shown |= under(source, carry_on(session, path))
-        return shown | under("unbroken", carry_on(self.trajectory.exact, path))
+            carry_on(session, path, run, f"resume/{source}")
+        carry_on(self.trajectory.exact, path, run, "resume/unbroken")
 
-    def training(self) -> Arrays:
-        """Means of each epoch in float32: `[epochs, 3]`, as loss, reconstruction and KL."""
+    def training(self) -> None:
+        """Means of each epoch in float32: `[epochs, 4]`, as loss, reconstruction, KL and what is printed."""
         recipe, ladder = self.side.recipe, self.ladder
         session = self._fill(self.backend.Session(recipe, self.initial, self.side.device, "float32"), ladder.dataset)
         rows = []
@@ -225,4 +217,4 @@ class RungEvidence:
             plan = plan_epoch(recipe, ladder.seed, epoch, len(ladder.dataset))
             means = epoch_means(recipe, np.concatenate(list(session.epoch(plan))).tolist(), plan)
             rows.append([means.get(name, np.nan) for name in ("loss", "reconstruction", "kl", "printed")])
-        return {"epochs": np.array(rows)}
+        self.run("float32").put("means", "epochs", np.array(rows))

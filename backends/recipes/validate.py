@@ -1,4 +1,4 @@
-"""Up the ladder with both frameworks: in this process, or each in one of its own, exchanging HDF5 files."""
+"""Up the ladder with both frameworks: in this process, or each in one of its own, whose trace comes in files."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ...common.arrays import Arrays, text_array
-from ...common.compare.ladder import REFUSED, LadderPlan, Side
+from ...common.atomic import atomic_path
+from ...common.compare.ladder import LadderPlan, Side
 from ...common.compare.recipes import Ladder
 from ...common.compare.verdict import FAIL, Rung, Verdict
-from ...common.errors import BadInput, EnvironmentFailed
-from ...common.traces.exchange import read_arrays, write_arrays
+from ...common.errors import EnvironmentFailed
+from ...common.traces.memory import MemoryGroup
+from ...common.traces.reading import trace_of
 from ..processes import run_all
 from .evidence import RungEvidence
 
 OnRung = Callable[[Rung], None]
+Sides = tuple[Side, Side]
+Traces = dict[str, MemoryGroup]  # side → the trace that it has left so far
 
 
 class _Stop(Exception):
@@ -25,7 +28,7 @@ class _Stop(Exception):
 
 
 def validate(
-    sides: tuple[Side, Side],
+    sides: Sides,
     plan: LadderPlan,
     isolate: bool = False,
     every: bool = False,
@@ -41,10 +44,11 @@ def validate(
         EnvironmentFailed: a framework or its device is missing.
     """
     verdict = Verdict(plan.recipe.name, tuple(side.backend for side in sides))
-    ladder = Ladder(plan)
+    ladder, traces = Ladder(plan), {side.backend: MemoryGroup() for side in sides}
 
-    def reach(name: str, evidence: dict[str, Arrays], seconds: float) -> None:
-        rung = ladder.judge(name, evidence)
+    def reach(name: str, seconds: float) -> None:
+        skipped = name in plan.skips
+        rung = ladder.judge(name, {} if skipped else {side: trace_of(root, side) for side, root in traces.items()})
         rung.seconds += seconds
         verdict.rungs.append(rung)
         on_rung(rung)
@@ -54,52 +58,56 @@ def validate(
     with tempfile.TemporaryDirectory(prefix="dualport-") as folder:
         collect = _apart if isolate else _together
         with contextlib.suppress(_Stop):
-            collect(sides, plan, folder, reach)
+            collect(sides, plan, folder, traces, reach)
     return verdict
 
 
-def _together(sides: tuple[Side, Side], plan: LadderPlan, folder: str, reach: Callable) -> None:
-    both = {side.backend: RungEvidence(side, plan, folder) for side in sides}
+def _together(sides: Sides, plan: LadderPlan, folder: str, traces: Traces, reach: Callable) -> None:
+    shown = {side.backend: RungEvidence(side, plan, folder) for side in sides}
     for name in plan.rungs:
         began = time.perf_counter()
-        shown = {} if name in plan.skips else {side: gather(evidence, name) for side, evidence in both.items()}
-        reach(name, shown, time.perf_counter() - began)
+        if name not in plan.skips:
+            for side, evidence in shown.items():
+                evidence.record(name, traces[side])
+        reach(name, time.perf_counter() - began)
 
 
-def gather(evidence: RungEvidence, name: str) -> Arrays:
-    """One side's evidence; where it refuses what it is given, the reason."""
-    try:
-        return evidence.of(name)
-    except BadInput as error:
-        return {REFUSED: text_array(str(error))}
+def _apart(sides: Sides, plan: LadderPlan, folder: str, traces: Traces, reach: Callable) -> None:
+    import h5py
 
-
-def _apart(sides: tuple[Side, Side], plan: LadderPlan, folder: str, reach: Callable) -> None:
     waiting = list(plan.rungs)
     starts: dict[str, str] = {}
-    done: dict[str, dict[str, tuple[str, float]]] = {name: {} for name in plan.rungs}
+    taken: dict[str, list[float]] = {side: [] for side in traces}  # seconds of each rung that waits for the other side
 
     def on_event(side: str, event: dict) -> None:
         if "start" in event:
             starts[side] = event["start"]
-            missing = [starts[each.backend] for each in sides if starts.get(each.backend)]
+            missing = [starts[each] for each in traces if starts.get(each)]
             if len(starts) == len(sides) and missing:
                 raise EnvironmentFailed(missing[0])
             return
-        done[event["rung"]][side] = (event["file"], event["seconds"])
-        while waiting and len(done[waiting[0]]) == len(sides):
+        taken[side].append(event["seconds"])
+        while all(taken.values()):
             name = waiting.pop(0)
-            files = done[name]
-            shown = {each.backend: read_arrays(files[each.backend][0]) for each in sides if files[each.backend][0]}
-            for path, _ in files.values():
-                Path(path).unlink(missing_ok=True) if path else None
-            reach(name, shown, max(seconds for _, seconds in files.values()))
+            for each, trace in traces.items() if name not in plan.skips else ():
+                path = _file(folder, each, name)
+                with h5py.File(path, "r") as file:
+                    trace.take(file)
+                path.unlink()
+            reach(name, max(seconds.pop(0) for seconds in taken.values()))
 
     run_all({side.backend: (gather_alone, (side, plan, folder)) for side in sides}, on_event)
 
 
+def _file(folder: str, side: str, rung: str) -> Path:
+    """Where a side's process leaves the part of its trace that a rung adds."""
+    return Path(folder) / f"{side}, {rung}.h5"
+
+
 def gather_alone(side: Side, plan: LadderPlan, folder: str, tell: Callable[[dict], None]) -> None:
-    """In a process of its own: every rung's evidence into a file, one after the other."""
+    """In a process of its own: what every rung adds to the trace into a file, one after the other."""
+    import h5py
+
     try:
         evidence = RungEvidence(side, plan, folder)
     except EnvironmentFailed as error:
@@ -107,10 +115,10 @@ def gather_alone(side: Side, plan: LadderPlan, folder: str, tell: Callable[[dict
         tell({"start": str(error)})
         return
     tell({"start": ""})
-    for place, name in enumerate(plan.rungs):
-        began, path = time.perf_counter(), Path(folder) / f"{side.backend}-{place:02d}.h5"
-        if name in plan.skips:
-            tell({"rung": name, "file": "", "seconds": 0.0})
-            continue
-        write_arrays(path, gather(evidence, name))
-        tell({"rung": name, "file": str(path), "seconds": time.perf_counter() - began})
+    h5py.get_config().track_order = True  # arrays keep the order in which they came, as in memory
+    for name in plan.rungs:
+        began = time.perf_counter()
+        if name not in plan.skips:
+            with atomic_path(_file(folder, side.backend, name)) as path, h5py.File(path, "w") as file:
+                evidence.record(name, file)
+        tell({"seconds": time.perf_counter() - began})

@@ -28,8 +28,6 @@ LOWERED = {f"forward, {dtype}": dtype for dtype in PRECISIONS[1:]}  # rungs afte
 STEPS = 20
 CARRIED_ON = 3  # steps taken after a hand-over
 MOST_IMAGES = 4096  # beyond it, only training looks at more
-REFUSED = "refused"  # the key under which a side says why it could not go on
-UNSUPPORTED = "unsupported"  # the same of a precision that a side does not have: no fault, and no pass either
 
 
 @dataclass(frozen=True)

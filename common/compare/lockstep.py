@@ -53,11 +53,7 @@ def replay(session, seed: int, count: int, folder: Path) -> list[tuple[Row, Row]
     about one learning rate, so a wrong formula gives a tenth or more, and the rounding of the stored weights 1e-4.
     """
     recipe = session.recipe
-    rates = {
-        name: optimizer.learning_rate
-        for optimizer in recipe.training.optimizers
-        for name in recipe.optimizer_parameters(optimizer)
-    }
+    rates = {name: optimizer.learning_rate for name, optimizer in recipe.owners().items()}
     states = [load_newest(place)[0] for place in sorted(folder.iterdir())]
     losses = states[-1].position.terms
     rows = []

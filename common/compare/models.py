@@ -146,7 +146,7 @@ def _both(a: Trace, b: Trace) -> list[str]:
 
 def _sides(a: Trace, b: Trace, names: tuple[str, str], mode: str) -> Sides:
     dtype = next(one for one in _both(a, b) if (one, mode) in a.runs and (one, mode) in b.runs)
-    runs = tuple({dtype: run for (dtype, its), run in trace.runs.items() if its == mode} for trace in (a, b))
+    runs = (a.in_mode(mode), b.in_mode(mode))
     tried = [
         tuple(trace.rounding.get(key, {}).get(mode, {}) for trace in (a, b))
         for key in (dtype if dtype != EXACT else "float32", EXACT)

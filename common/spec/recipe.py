@@ -137,3 +137,7 @@ class Recipe:
         """Canonical names of the parameters that one optimiser steps, in order."""
         networks = self.model.networks()
         return [name for network in optimizer.networks for name in networks[network].parameters()]
+
+    def owners(self) -> dict[str, Optimizer]:
+        """Each parameter that is trained, by its canonical name, with the optimiser that steps it."""
+        return {name: one for one in self.training.optimizers for name in self.optimizer_parameters(one)}

@@ -1,12 +1,16 @@
-"""The file of a traced model: one HDF5 file, written as the model runs and read without any framework.
+"""A trace: one HDF5 file, or as much in memory, written as a model runs and read without any framework.
 
 head          what was traced, with what: JSON
 modules       the layers, their kinds, settings and weights: JSON
 runs/TYPE/MODE/            one for each precision and mode, e.g. runs/float64/train
     calls     every call in execution order: JSON
     values/N  each array that a call was given or made    flow/N  the gradient that arrived there
-    start, gradients/1, weights/1, moments/1 …  by canonical weight name, for each step; loss/1 …
+    start, gradients/1, weights/1, moments/1/first …  by canonical weight name, for each step; loss/1 …
+    lost      how far arrays of a lower precision are from the exact ones, where that is all that was kept: JSON
 rounding      what rounding explains of each of these arrays: JSON
+
+What only the two realisations of a recipe have: batches, objective, terms/1, settings/1 …, resume/own, resume/other,
+means, and the notes stepped and growth.
 """
 
 from __future__ import annotations
@@ -15,10 +19,12 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Arrays
 from ..distance import Apart
 from ..errors import BadInput
 from ..weights.rules import View, weight_views
@@ -61,30 +67,32 @@ class Run:
 
     def __init__(self, group, name: str, dtype: str, mode: str) -> None:
         self.group, self.name, self.dtype, self.mode = group, name, dtype, mode
-        self.calls = [call_of(one) for one in _json(group, "calls", name)]
+        self.calls = [call_of(one) for one in self.note("calls") or []]
         self._lost: dict | None = None
-        notes = _json(group, "sources", name)
-        self.sources: dict[int, str] = {int(number): source for number, source in notes.items()}
+        self.sources: dict[int, str] = {int(number): source for number, source in (self.note("sources") or {}).items()}
 
     def array(self, section: str, name: str | int) -> np.ndarray | None:
         """One array, or None where there is none."""
         with _readable(self.name):
-            found = self.group.get(f"{section}/{safe(str(name))}")
-            return None if found is None else _checked(found, self.name)[()]
+            found = self.stored(section, name)
+            return None if found is None else found[()]
 
     def stored(self, section: str, name: str | int):
         """The data set of an array, to be read in pieces; or None."""
         with _readable(self.name):
-            found = self.group.get(f"{section}/{safe(str(name))}")
+            found = self._at(section, name)
             return None if found is None else _checked(found, self.name)
 
     def shape(self, section: str, name: str | int) -> tuple[int, ...] | None:
-        found = self.group.get(f"{section}/{safe(str(name))}")
+        found = self._at(section, name)
         return None if found is None else tuple(found.shape)
 
     def dtype_of(self, section: str, name: str | int) -> str:
-        found = self.group.get(f"{section}/{safe(str(name))}")
+        found = self._at(section, name)
         return "" if found is None else found.dtype.name
+
+    def _at(self, section: str, name: str | int):
+        return self.group.get(f"{section}/{safe(str(name))}")
 
     def note(self, name: str):
         """What was noted under a name, or None."""
@@ -100,6 +108,15 @@ class Run:
     def names(self, section: str) -> list[str]:
         group = self.group.get(section)
         return [] if group is None else list(names_of(group))
+
+    def arrays(self, section: str) -> Arrays:
+        """All arrays of a section by name."""
+        return {name: np.asarray(self.array(section, name)) for name in self.names(section)}
+
+    @cached_property
+    def observed(self) -> dict[str, int]:
+        """Number of what each observed step of a recipe's walk made, by its name, in execution order."""
+        return {call.path: call.outputs[0][1] for call in self.calls}
 
     @property
     def outputs(self) -> list[tuple[str, int]]:
@@ -125,6 +142,10 @@ class Trace:
     @property
     def framework(self) -> str:
         return self.head["framework"]
+
+    def in_mode(self, mode: str) -> dict[str, Run]:
+        """The runs of one mode by their precision."""
+        return {dtype: run for (dtype, its), run in self.runs.items() if its == mode}
 
     @property
     def views(self) -> dict[str, View]:
@@ -161,20 +182,28 @@ def _readable(name: str) -> Iterator[None]:
 
 
 def _opened(file, path: str) -> Trace:
-    import h5py
-
     name = Path(path).name
     _refuse_links(file, name)
     head = _json(file, "head", name)
     if head.get("format") != FORMAT or head.get("version") != VERSION:
         raise BadInput(f"{name}: is not a trace of this version of dualport; record it again")
-    runs = {}
-    for dtype, modes in file["runs"].items():
-        for mode, group in modes.items():
-            if isinstance(group, h5py.Group):
-                runs[dtype, mode] = Run(group, name, dtype, mode)
-    rounding = _json(file, "rounding", name) if "rounding" in file else {}
-    return Trace(path, head, _json(file, "modules", name), runs, rounding)
+    trace = trace_of(file, path)
+    if "modules" not in file or not all({"calls", "sources"} <= set(run.group) for run in trace.runs.values()):
+        raise KeyError("it has no calls or no modules")
+    return trace
+
+
+def trace_of(root, path: str) -> Trace:
+    """The trace under its outermost group, of a file or in memory; `path` is what it is called."""
+    name = Path(path).name
+    runs = {
+        (dtype, mode): Run(group, name, dtype, mode)
+        for dtype, modes in root["runs"].items()
+        for mode, group in modes.items()
+        if hasattr(group, "items")
+    }
+    modules, rounding = (_json(root, key, name) if key in root else None for key in ("modules", "rounding"))
+    return Trace(path, _json(root, "head", name), modules or [], runs, rounding or {})
 
 
 def _refuse_links(file, name: str) -> None:
@@ -196,6 +225,8 @@ def _refuse_links(file, name: str) -> None:
 
 
 def _checked(dataset, name: str):
+    if isinstance(dataset, np.ndarray):  # in memory
+        return dataset
     if dataset.is_virtual or dataset.id.get_create_plist().get_external_count():
         raise BadInput(f"{name}: {dataset.name[:60]} lies in another file; record the trace again")
     if dataset.dtype.kind not in "fiub" or dataset.nbytes > LARGEST_ARRAY:

@@ -6,7 +6,7 @@ Nothing is kept in memory. A section is a group of the file; a name may hold any
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -23,6 +23,12 @@ def safe(name: str) -> str:
 
 def names_of(group) -> Iterator[str]:
     return (unquote(name) for name in group)
+
+
+def put_all(writer, section: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Hand named arrays to a writer."""
+    for name, array in arrays.items():
+        writer.put(section, name, array)
 
 
 class Stored:

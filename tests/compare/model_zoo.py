@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from dualport.backends import load_backend
-from dualport.backends.contract import Probe
 from dualport.common import recipes
 from dualport.common.random_streams import normal, stream
 from dualport.common.runs.epoch_plan import dropout_mask
@@ -29,6 +29,9 @@ from dualport.common.spec import (  # fmt: skip
     Reshape,
     Training,
 )
+from dualport.common.traces.memory import MemoryGroup
+from dualport.common.traces.reading import Run
+from dualport.common.traces.writing import Stored
 
 
 def _recipe(name: str, model: Model, **objective) -> Recipe:
@@ -86,6 +89,15 @@ ZOO = {
 }
 
 
+class Probe(NamedTuple):
+    """What a pass forward and backward shows, by name."""
+
+    activations: dict[str, np.ndarray]
+    objective: dict[str, np.ndarray]
+    gradients: dict[str, np.ndarray]
+    flow: dict[str, np.ndarray]
+
+
 @dataclass(frozen=True)
 class Case:
     """A recipe with weights and one batch. `inputs` are what `witness.forward` takes behind the weights."""
@@ -99,10 +111,21 @@ class Case:
 
     def probe(self, backend: str, dtype: str) -> Probe:
         """The backend's pass over the batch."""
-        session = self.session(backend, dtype)
+        session, group = self.session(backend, dtype), MemoryGroup()
         image, label, noise, masks = self.inputs
         on_device = [None if array is None else session.to_device(array) for array in (image, label, noise)]
-        return session.probe(*on_device, {name: session.to_device(mask) for name, mask in masks.items()} or None)
+        objective = session.probe(
+            Stored(group), *on_device, {name: session.to_device(mask) for name, mask in masks.items()} or None
+        )
+        run = Run(group, "", dtype, "train")
+        values, flow = (run.arrays(section) for section in ("values", "flow"))
+        numbers = {name: str(number) for name, number in run.observed.items()}
+        return Probe(
+            {name: values[number] for name, number in numbers.items()},
+            objective,
+            run.arrays("gradients/1"),
+            {name: flow[number] for name, number in numbers.items() if number in flow},
+        )
 
 
 def case(name: str, seed: int = 1) -> Case:

@@ -12,10 +12,12 @@ from dualport.common.compare import facts, wording
 from dualport.common.compare.facts import About, Comes, Place
 from dualport.common.compare.judge import WITNESS, Bounds
 from dualport.common.compare.row import Row, judged
-from dualport.common.compare.rungs.sides import held
+from dualport.common.compare.rungs.sides import sides_of
 from dualport.common.compare.verdict import FAIL, PASS, SKIPPED, Rung, Verdict
 from dualport.common.tolerances import bound
-from dualport.common.traces.reading import Call
+from dualport.common.traces.memory import MemoryGroup
+from dualport.common.traces.reading import Call, trace_of
+from dualport.common.traces.writing import Stored
 from dualport.scripts.terminal.rung_table import RungTable
 
 LIMIT, SINGLE = bound("float64 forward"), bound("float32 forward")
@@ -47,17 +49,19 @@ class Knowing:
         return self.limits
 
 
-def row_of(name: str, torch, paddle, limits: Bounds | None = None, single: float = 0.0) -> Row:
-    """The row of an array that both have, paddle's float32 off by `single`."""
-    exact = {"torch": torch, "paddle": paddle}
-    evidence = {
-        side: {}
-        if array is None
-        else {f"float64/{name}": array, f"float32/{name}": array + single * (side == "paddle")}
-        for side, array in exact.items()
-    }
-    sides = held(evidence, Knowing(limits or Bounds(LIMIT, SINGLE)), "float64", "float32")
-    return sides.row(About("activation", name), "", name, "float64 forward")
+def row_of(name: str, torch, paddle, limits: Bounds | None = None, single: float | None = 0.0) -> Row:
+    """The row of an array that both have, paddle's float32 off by `single`; it has none where that is None."""
+    traces = {}
+    for side, array in {"torch": torch, "paddle": paddle}.items():
+        root = MemoryGroup()
+        Stored(root).note("head", {})
+        for dtype, error in {"float64": 0.0, "float32": single if side == "paddle" else 0.0}.items():
+            run = Stored(root.require_group(f"runs/{dtype}/train"))
+            if array is not None and error is not None:
+                run.put("values", name, array + error if error else array)
+        traces[side] = trace_of(root, side)
+    sides = sides_of(traces, Knowing(limits or Bounds(LIMIT, SINGLE)), lower="float32")
+    return sides.row(About("activation", name), "values", name, "float64 forward")
 
 
 def test_every_kind_of_row_has_a_name_made_of_what_it_is_about():
@@ -106,6 +110,8 @@ def test_what_is_missing_misshapen_or_not_a_number_agrees_with_nothing():
     row = row_of("unknown", ones, np.array([1, np.nan, 1]))
     assert math.isnan(row.error64)
     assert not row.same
+    row = row_of("unknown", ones, ones, single=None)
+    assert (row.same, row.precise, row.error32) == (True, False, {"torch": 0.0, "paddle": math.inf})
     whole = row_of("unknown", np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5]))
     assert (whole.error64, whole.bound64, whole.same, whole.error32) == (0.25, 0.0, False, {})
 

@@ -16,6 +16,8 @@ from dualport.common.distance import relative_error, root_mean_square
 from dualport.common.errors import BadInput
 from dualport.common.spec import Conv2D, ConvTranspose2D
 from dualport.common.tolerances import bound
+from dualport.common.traces.memory import MemoryGroup
+from dualport.common.traces.writing import Stored
 from model_zoo import ZOO, case
 
 
@@ -60,7 +62,9 @@ def test_running_statistics_of_one_forward(name, backend):
     session = one.session(backend, "float64")
     image, label, noise, masks = one.inputs
     on_device = [None if array is None else session.to_device(array) for array in (image, label, noise)]
-    session.probe(*on_device, {key: session.to_device(mask) for key, mask in masks.items()} or None)
+    session.probe(
+        Stored(MemoryGroup()), *on_device, {key: session.to_device(mask) for key, mask in masks.items()} or None
+    )
     after = witness.running_statistics(one.recipe, one.weights, *one.inputs)
     statistics = {key for key in one.recipe.model.buffers() if not key.endswith("num_batches_tracked")}
     assert set(after) == statistics

@@ -41,6 +41,7 @@ COMPUTED = {  # … → where its true values are
 BUDGETS = {  # … → what rounding may do to it
     "activation": "forward_bounds",
     "activation in evaluation": "evaluation_bounds",
+    "lowered activation": "lowered_bounds",
     "term": "gradients.terms",
     "weight gradient": "gradients.parameters",
     "activation gradient": "gradients.activations",
@@ -58,6 +59,7 @@ class DerivedRounding:
         self.weights = initial_weights(plan.recipe, plan.seed)
         self.evaluated: Arrays = {}
         self.evaluation_bounds: dict[str, float] = {}
+        self.lowered_bounds: dict[str, float] = {}
 
     def witness(self, about: About) -> Mapping[str, np.ndarray | None]:
         """What is drawn and built must be there as it says; of values, it knows those that it computes itself."""
@@ -112,11 +114,7 @@ class DerivedRounding:
     @cached_property
     def stepped(self) -> Arrays:
         """`optimizer/parameter` for each parameter that it steps."""
-        return {
-            f"{one.name}/{name}": np.ones(1)
-            for one in self.recipe.training.optimizers
-            for name in self.recipe.optimizer_parameters(one)
-        }
+        return {f"{one.name}/{name}": np.ones(1) for name, one in self.recipe.owners().items()}
 
     @cached_property
     def first_epoch(self) -> Arrays:
@@ -137,9 +135,9 @@ class DerivedRounding:
     def forward_bounds(self) -> dict[str, float]:
         return budgets.forward_bounds(self.recipe, self.weights, *self.first)
 
-    def lowered_bounds(self, dtype: str) -> dict[str, float]:
-        """What rounding explains in each activation in `dtype`: tf32, float16 or bfloat16."""
-        return budgets.forward_bounds(self.recipe, self.weights, *self.first, dtype=dtype)
+    def lower(self, dtype: str) -> None:
+        """Take the precision that a lower one is judged with: tf32, float16 or bfloat16."""
+        self.lowered_bounds = budgets.forward_bounds(self.recipe, self.weights, *self.first, dtype=dtype)
 
     def evaluate(self, state: Arrays) -> None:
         """Take the weights that evaluation is judged with."""

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from ...arrays import part
 from ...distance import root_mean_square, unit_roundoff
 from ...spec import Optimizer
 from ...tolerances import bound
+from ...traces.reading import Run
 from . import budgets
 from .derived import DerivedRounding
 
@@ -21,21 +21,18 @@ class StepScale:
     """One step from the state that the first side was in, as float32 holds it.
 
     Args:
-        evidence: of the trajectory; only the state before step `step` (from 0) is read.
-        batch: image, label, noise and masks of the step.
+        step: how many were taken before it. batch: image, label, noise and masks of the step.
+        run: of the first side, which has the state after each step; not read before the first.
     """
 
-    def __init__(self, judge: DerivedRounding, evidence, step: int, batch: tuple) -> None:
+    def __init__(self, judge: DerivedRounding, step: int, batch: tuple, run: Run | None = None) -> None:
         self.judge, self.recipe, self.step, self.batch = judge, judge.recipe, step, batch
-        self.owners: dict[str, Optimizer] = {
-            name: one for one in self.recipe.training.optimizers for name in self.recipe.optimizer_parameters(one)
-        }
-        before = next(iter(evidence.values())) if step else {}
-        found = part(f"float64/weights/{step - 1:04d}", before)
+        self.owners = self.recipe.owners()
+        self.run = run if step else None
+        found = run.arrays(f"weights/{step}") if run is not None and step else {}
         fits = all(name in found and found[name].shape == judge.weights[name].shape for name in self.owners)
         narrow = {name: found[name].astype(np.float32) for name in self.owners} if fits and step else {}
         self.weights = {**judge.weights, **narrow}
-        self.moments = part(f"float64/moments/{step - 1:04d}", before)
 
     @cached_property
     def budgets(self) -> budgets.GradientBudgets:
@@ -117,7 +114,7 @@ class StepScale:
         if name not in self.owners:
             return None
         one = self.owners[name]
-        second = self.moments.get(f"{one.name}/second/{name}")
+        second = None if self.run is None else self.run.array(f"moments/{self.step}/second", name)
         deviation = self.clip * self.budgets.parameters[name].deviation
         return budgets.step_budget(
             one, self.weights[name].astype(np.float64), self.gradient(name), deviation, self.step + 1, second

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from itertools import groupby
 
 from ...dictionary.index import AVERAGES, BY_KIND
 from ...tolerances import bound
-from ...traces.plan import EXACT
 from ...traces.reading import Call, Run
 from ..facts import About, Comes, Missing, PartsBackward
 from ..judge import Bounds
@@ -15,9 +15,9 @@ from ..matching.layers import Matching, of_both
 from ..rounding.derived import DerivedRounding
 from ..row import Row
 from ..verdict import Rung
-from .forward import about_output
+from .forward import about_output, numbers_of
 from .kinks import excuse_kinks
-from .sides import Evidence, Sides, held, names_of
+from .sides import Evidence, Sides, names_of, sides_of
 
 QUANTITY = "float64 gradient"
 
@@ -125,22 +125,24 @@ def _factor(run: Run, call: Call) -> float | None:
 def objective(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
     """The loss, the sums of its terms, and the number that the write-up prints; the terms first: they say which of them
     is wrong."""
-    sides = held(evidence, judge, EXACT, "float32")
+    sides = sides_of(evidence, judge, lower="float32")
     names = ("reconstruction", "kl", "loss", "printed")
-    return [sides.row(About("term", name), "", name, "float64 forward") for name in names]
+    return [sides.row(About("term", name), "objective", name, "float64 forward") for name in names]
 
 
 def gradients(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
     """Gradients of every activation and parameter, in the order of the backward pass."""
-    sides = held(evidence, judge, EXACT, "float32")
-    flows = [run.names("flow") for run in sides.main]
-    parameters = names_of(judge.gradients.gradients, *(run.names("gradient") for run in sides.main))
+    sides = sides_of(evidence, judge, lower="float32")
+    flows = [{name: n for name, n in run.observed.items() if run.shape("flow", n) is not None} for run in sides.main]
+    parameters = names_of(judge.gradients.gradients, *(run.names("gradients/1") for run in sides.main))
     order = backward_order(names_of(*flows), parameters, judge.recipe.model.parameter_owners())
     missing = {name for name in order if name not in parameters and any(name not in one for one in flows)}
     rows = []
     for name in cut_first(order, missing):
-        what, section = ("weight", "gradient") if name in parameters else ("activation", "flow")
-        rows.append(sides.row(About(f"{what} gradient", name), section, name, QUANTITY))
+        of_weight = name in parameters
+        about = About(f"{'weight' if of_weight else 'activation'} gradient", name)
+        section, names = ("gradients/1", name) if of_weight else ("flow", numbers_of(flows, name))
+        rows.append(sides.row(about, section, names, QUANTITY))
     return rows + _difference_rows(sides, judge)
 
 
@@ -150,7 +152,7 @@ def _difference_rows(sides: Sides, judge: DerivedRounding) -> list[Row]:
     for name, (places, _) in judge.differences.items():
         given = {}
         for side, run in zip(sides.names, sides.main, strict=True):
-            array = run.stored("gradient", name)
+            array = run.array("gradients/1", name)
             given[side] = array.ravel()[places] if array is not None and array.size > max(places, default=0) else None
         if len(places):
             quantity, scale = "difference quotient", judge.gradients.parameters[name].scale
@@ -158,20 +160,14 @@ def _difference_rows(sides: Sides, judge: DerivedRounding) -> list[Row]:
     return rows
 
 
-def backward_order(activations: Iterable[str], parameters: Iterable[str], owners: Mapping[str, str]) -> list[str]:
+def backward_order(activations: list[str], parameters: list[str], owners: Mapping[str, str]) -> list[str]:
     """Names in the order in which the backward pass reaches them: each layer's output, then its own parameters.
 
     Args:
         owners: parameter → the activation that it makes; parameters without one come last.
     """
-    waiting = list(parameters)
-    order = []
-    for name in reversed(list(activations)):
-        order.append(name)
-        mine = [parameter for parameter in waiting if owners.get(parameter) == name]
-        order += mine
-        waiting = [parameter for parameter in waiting if parameter not in mine]
-    return order + waiting
+    of_layers = [[name, *(one for one in parameters if owners.get(one) == name)] for name in reversed(activations)]
+    return names_of(*of_layers, parameters)
 
 
 def cut_first(order: list[str], missing: set[str]) -> list[str]:
@@ -180,12 +176,5 @@ def cut_first(order: list[str], missing: set[str]) -> list[str]:
     Where an activation is detached, it and what is only reshaped from it have no gradient: the one that was computed
     first is to blame.
     """
-    turned: list[str] = []
-    run: list[str] = []
-    for name in order:
-        if name in missing:
-            run.append(name)
-        else:
-            turned += [*reversed(run), name]
-            run = []
-    return turned + run[::-1]
+    runs = [(gone, list(names)) for gone, names in groupby(order, missing.__contains__)]
+    return [name for gone, names in runs for name in (reversed(names) if gone else names)]

@@ -4,16 +4,16 @@ activation against the witness."""
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 from ...dictionary.index import BY_KIND
 from ...traces.plan import EXACT
 from ..facts import About, Comes, OtherCounts, OtherOperations
-from ..judge import Bounds
 from ..matching.calls import CallPair
 from ..rounding.derived import DerivedRounding
 from ..row import Row
 from ..verdict import Rung
-from .sides import Evidence, Sides, held, names_of
+from .sides import Evidence, Sides, names_of, sides_of
 
 QUANTITY = "float64 forward"
 
@@ -97,21 +97,25 @@ def _outputs(sides: Sides) -> list[Row]:
 
 def forward(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
     """Every intermediate activation of the first batch, in execution order."""
-    return activation_rows(held(evidence, judge, EXACT, "float32"), "activation")
+    return activation_rows(sides_of(evidence, judge, lower="float32"), "activation")
 
 
-def activation_rows(sides: Sides, what: str, section: str = "") -> list[Row]:
+def activation_rows(sides: Sides, what: str) -> list[Row]:
     """One row a name. What the witness does not name, such as z before its dropout, is compared between the sides."""
-    names = names_of(*(run.names(section) for run in sides.main))
-    return [sides.row(About(what, name), section, name, QUANTITY) for name in names]
+    made = [run.observed for run in sides.main]
+    return [sides.row(About(what, name), "values", numbers_of(made, name), QUANTITY) for name in names_of(*made)]
+
+
+def numbers_of(made: Sequence[Mapping[str, int]], name: str) -> tuple[int, ...]:
+    """Number of the value that each side has under a name; −1, which no value has, where it has none."""
+    return tuple(each.get(name, -1) for each in made)
 
 
 def lowered(evidence: Evidence, judge: DerivedRounding, dtype: str) -> list[Row]:
     """Every activation of the first batch in `dtype` against the same side's float64, whose mathematics is not judged
     again. Only sides that have such an arithmetic are in the evidence."""
-    sides, bounds, rows = held(evidence, judge, EXACT, "lowered", dtype), judge.lowered_bounds(dtype), []
-    for name in names_of(*(run.names("") for run in sides.main)):
-        about = About("lowered activation", name)
-        rows.append(sides.row(about, "", name, QUANTITY, Bounds(None, bounds.get(name))))
-        rows[-1].error64 = None
+    judge.lower(dtype)
+    rows = activation_rows(sides_of(evidence, judge, lower=dtype), "lowered activation")
+    for row in rows:
+        row.error64 = row.bound64 = None
     return rows

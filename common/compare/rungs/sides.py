@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from ...arrays import Arrays, part
 from ...distance import Apart, apart
 from ...tolerances import bound
 from ...traces.plan import EXACT
+from ...traces.reading import Trace
 from ..facts import About, DiffersFromWitness, Missing, OtherShapes, Place
 from ..judge import WITNESS, Bounds, Judge
 from ..row import Row
 
 NOWHERE = Apart(math.inf, 0.0, 0, 1.0)
-Evidence = Mapping[str, Arrays]  # side → its arrays by name, which begins with what they are
-
-
-class Held:
-    """Arrays in memory, read as those of a traced run are: by section and name."""
-
-    def __init__(self, arrays: Arrays, prefix: str = "") -> None:
-        self.arrays = part(prefix, arrays) if prefix else arrays
-
-    def stored(self, section: str, name: str) -> np.ndarray | None:
-        return self.arrays.get(f"{section}/{name}" if section else name)
-
-    def names(self, section: str) -> list[str]:
-        return list(part(section, self.arrays) if section else self.arrays)
-
-    def lost(self, section: str, name: str) -> Apart:
-        """What is not in memory is nowhere."""
-        return NOWHERE
+Evidence = Mapping[str, Trace]  # side → what it has shown so far
 
 
 @dataclass
@@ -42,8 +25,9 @@ class Sides:
     """The same pass on both sides: for each its arrays by precision, and who judges them.
 
     `dtype` is the highest precision that both have, `lower` one that each is held against it in, if any. Errors are
-    relative to the witness or, where it says nothing, to the side at place `reference`. `loose` says what in float64
-    was computed in float32 all the same: a key of `wording.ROUNDED`, and the name of a call.
+    relative to the witness or, where it says nothing, to the side at place `reference`. `absent`: what is lost of an
+    array that the lower precision has not; None: nothing is told of it. `loose` says what in float64 was computed in
+    float32 all the same: a key of `wording.ROUNDED`, and the name of a call.
     """
 
     names: tuple[str, ...]
@@ -52,6 +36,7 @@ class Sides:
     dtype: str = EXACT
     lower: str | None = None
     reference: int = 0
+    absent: Apart | None = None
     loose: tuple[str, str] | None = None
 
     def loosen(self, what: str, name: str) -> None:
@@ -135,7 +120,7 @@ class Sides:
             section, name = row.place.section, row.place.names[at]
             exact, single = (runs[dtype].stored(section, name) for dtype in (self.dtype, self.lower))
             if exact is None or single is None or exact.shape != single.shape:
-                lost[side] = runs[self.lower].lost(section, name)
+                lost[side] = runs[self.lower].lost(section, name) or self.absent
             elif single.dtype.kind == "f":
                 in_memory = isinstance(single, np.ndarray)
                 lost[side] = apart(single, exact, sample=not in_memory)
@@ -149,19 +134,15 @@ class Sides:
             row.ulp = {side: one.ulps(self.lower) for side, one in lost.items() if one.size}
 
 
-def held(evidence: Evidence, judge: Judge, exact: str = "", lower: str = "", dtype: str = "float32") -> Sides:
-    """The sides of some evidence.
-
-    Args:
-        exact, lower: what the names of the float64 arrays, and of those in `dtype`, begin with.
-    """
-    runs = [
-        {EXACT: Held(arrays, exact)} | ({dtype: Held(arrays, lower)} if lower else {}) for arrays in evidence.values()
-    ]
-    return Sides(tuple(evidence), tuple(runs), judge, lower=dtype if lower else None)
+def sides_of(
+    evidence: Evidence, judge: Judge, dtype: str = EXACT, lower: str | None = None, mode: str = "train"
+) -> Sides:
+    """The two realisations of a recipe in one mode: an array that is not there is as wrong as can be."""
+    runs = tuple(trace.in_mode(mode) for trace in evidence.values())
+    return Sides(tuple(evidence), runs, judge, dtype, lower, absent=NOWHERE)
 
 
-def names_of(*traces: Mapping[str, np.ndarray] | list[str]) -> list[str]:
+def names_of(*traces: Iterable[str]) -> list[str]:
     """Every name of several traces, in the order of the first that has it."""
     return list(dict.fromkeys(name for trace in traces for name in trace))
 

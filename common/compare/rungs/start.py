@@ -8,13 +8,14 @@ import numpy as np
 
 from ...errors import BadInput
 from ...tolerances import bound
+from ...traces.plan import EXACT
 from ..facts import About, Renamed, Told
 from ..judge import Bounds
 from ..matching.layers import Matching
 from ..rounding.derived import DerivedRounding
 from ..row import Row, judged
 from ..verdict import Rung
-from .sides import Evidence, Sides, held, names_of
+from .sides import Evidence, Sides, names_of, sides_of
 
 
 def inputs_rung(sides: Sides) -> Rung:
@@ -64,29 +65,34 @@ def weights_rung(sides: Sides, matching: Matching) -> Rung:
 
 def structure(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
     """Names, shapes and number of parameters and buffers; and which optimiser steps which parameter."""
-    sides = held(evidence, judge)
-    rows = _every(sides, "shape", "shape", "structure", judge.shapes)
-    counts = {
-        side: np.array(sum(int(np.prod(run.stored("shape", name))) for name in run.names("shape")))
-        for side, run in zip(sides.names, sides.main, strict=True)
-    }
-    rows.append(sides.compared(About("number of values"), counts, "structure"))
-    for key in names_of(judge.stepped, *(run.names("stepped") for run in sides.main)):
-        optimizer, _, name = key.partition("/")
-        rows.append(sides.row(About("stepped", name, part=optimizer), "stepped", key, "structure"))
+    sides = sides_of(evidence, judge)
+    shapes = [{name: np.array(run.shape("start", name), np.int64) for name in run.names("start")} for run in sides.main]
+    counts = [{"": np.array(sum(int(np.prod(shape)) for shape in each.values()))} for each in shapes]
+    stepped = [
+        {f"{optimizer}/{name}": np.ones(1) for optimizer, names in run.note("stepped").items() for name in names}
+        for run in sides.main
+    ]
+    rows = []
+    for what, wanted, told in (
+        ("shape", judge.shapes, shapes), ("number of values", judge.count, counts), ("stepped", judge.stepped, stepped),
+    ):  # fmt: skip
+        for key in names_of(wanted, *told):
+            optimizer, _, name = key.rpartition("/")
+            given = {side: each.get(key) for side, each in zip(sides.names, told, strict=True)}
+            rows.append(sides.compared(About(what, name, part=optimizer), given, "structure"))
     return rows
 
 
 def data(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
     """The batches that each side trains on, bit for bit; and how many an epoch has."""
-    return _every(held(evidence, judge), "batch", "", "same data", judge.first_epoch)
+    return _every(sides_of(evidence, judge), "batch", "batches", "same data", judge.first_epoch)
 
 
 def initialisation(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
     """The weights of fresh models, in float64 and in float32: the same bits as were drawn."""
     exact, single = (
-        _every(held(evidence, judge, dtype), "weight", "", "initial weights", judge.weights)
-        for dtype in ("float64", "float32")
+        _every(sides_of(evidence, judge, dtype), "weight", "start", "initial weights", judge.weights)
+        for dtype in (EXACT, "float32")
     )
     for row, narrow in zip(exact, single, strict=False):
         row.error64, row.cause = max(row.error64, narrow.error64), row.cause or narrow.cause

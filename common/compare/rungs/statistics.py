@@ -10,11 +10,9 @@ import math
 
 import numpy as np
 
-from ...arrays import part
 from ...dictionary.entry import rounded
 from ...distance import relative_error
 from ...tolerances import bound
-from ...traces.plan import EXACT
 from ..facts import About, EachByItsRule
 from ..judge import Bounds
 from ..matching.calls import CallPair
@@ -22,7 +20,7 @@ from ..rounding.derived import DerivedRounding
 from ..rounding.training_step import StepScale
 from ..row import Row
 from .forward import activation_rows
-from .sides import Evidence, Sides, held, names_of
+from .sides import Evidence, Sides, sides_of
 
 
 def by_each_rule(sides: Sides, row: Row, pairs: list[CallPair], step: int) -> None:
@@ -54,13 +52,13 @@ def by_each_rule(sides: Sides, row: Row, pairs: list[CallPair], step: int) -> No
 def statistics(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
     """Running means and variances after one step and after all; then every activation in evaluation mode, of both sides
     with one state: that of the trained model, as float32 holds it."""
-    sides, scale, rows = held(evidence, judge), StepScale(judge, evidence, 0, judge.first), []
-    final = [part("final", arrays) for arrays in evidence.values()]
-    for section, quantity in (("first", "float64 forward"), ("last", "float64 ten steps")):
-        for name in names_of(judge.recipe.model.buffers(), *(run.names(section) for run in sides.main)):
-            variances = part(section, next(iter(evidence.values())))
+    sides, scale, rows = sides_of(evidence, judge), StepScale(judge, 0, judge.first), []
+    final = [run.arrays(f"weights/{judge.plan.steps}") for run in sides.main]
+    for which, step, quantity in (("first", 1, "float64 forward"), ("last", judge.plan.steps, "float64 ten steps")):
+        variances = sides.main[0].arrays(f"weights/{step}")
+        for name in judge.recipe.model.buffers():
             limits = Bounds(bound(quantity), scale=scale.statistic(name, variances, final))
-            rows.append(sides.row(About(f"{section} statistic", name), section, name, quantity, limits))
-    judge.evaluate(part("weights", next(iter(evidence.values()))))
-    evaluated = held(evidence, judge, EXACT, "float32")
-    return rows + activation_rows(evaluated, "activation in evaluation", "evaluation")
+            rows.append(sides.row(About(f"{which} statistic", name), f"weights/{step}", name, quantity, limits))
+    evaluated = sides_of(evidence, judge, lower="float32", mode="eval")
+    judge.evaluate(evaluated.main[0].arrays("start"))
+    return rows + activation_rows(evaluated, "activation in evaluation")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ...tolerances import bound
@@ -14,7 +15,7 @@ from ..rounding.training_step import StepScale
 from ..row import Row
 from ..verdict import Rung
 from .kinks import excuse_kinks
-from .sides import Evidence, Sides, held, names_of
+from .sides import Evidence, Sides, names_of, sides_of
 from .statistics import by_each_rule
 
 MOST_STEPS = 1000
@@ -66,61 +67,70 @@ def _weights(sides: Sides, section: str, matching: Matching, pairs: list[CallPai
 
 def one_step(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
     """The first step: loss, moments, what it does to each parameter, and what the optimisers say of themselves."""
-    return _StepRows(evidence, judge, 0, judge.first).rows()
+    return _StepRows(evidence, judge, 1, judge.first).rows()
 
 
 def steps(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
     """Every further step. Both sides go on from their own state in float64; float32 takes each step from there."""
-    taken = list(zip(range(judge.plan.steps), judge.batches(), strict=False))
+    taken = list(zip(range(1, judge.plan.steps + 1), judge.batches(), strict=False))
     return [row for step, batch in taken[1:] for row in _StepRows(evidence, judge, step, batch).rows()]
 
 
 def growth(evidence: Evidence) -> dict[str, list[float]]:
     """For each side: how far float32 on its own is from float64 after each step, in weights."""
-    return {side: arrays["growth"][:, 1].tolist() for side, arrays in evidence.items() if "growth" in arrays}
+    told = {side: trace.in_mode("train")["float32"].note("growth") for side, trace in evidence.items()}
+    return {side: [weights for _, weights in each] for side, each in told.items()}
 
 
 class _StepRows:
-    """The rows of one step of a recipe, counted from 0."""
+    """The rows of one step of a recipe, counted from 1."""
 
     def __init__(self, evidence: Evidence, judge: DerivedRounding, step: int, batch: tuple) -> None:
-        self.evidence, self.judge, self.here = evidence, judge, f"{step:04d}"
-        self.number = step + 1 if step else None
-        self.sides, self.scale = held(evidence, judge, "float64"), StepScale(judge, evidence, step, batch)
+        self.judge, self.step, self.number = judge, step, step if step > 1 else None
+        self.sides = sides_of(evidence, judge)
+        self.scale = StepScale(judge, step - 1, batch, self.sides.main[0])
 
     def rows(self) -> list[Row]:
-        rows = [self._row(About("terms of a step"), "terms", self.here, Bounds(bound(QUANTITY)))]
-        self._precision(rows[0], f"loss/{self.here}", self.scale.budgets.terms["loss"].bound)
-        section = f"weights/{self.here}"
-        for name in names_of(self.scale.owners, *(run.names(section) for run in self.sides.main)):
+        rows = [self._row(About("terms of a step"), "terms", f"{self.step}", Bounds(bound(QUANTITY)))]
+        self._precision(rows[0], "terms", f"{self.step}", self.scale.budgets.terms["loss"].bound)
+        owners, buffers = self.scale.owners, self.judge.recipe.model.buffers()
+        for name in self._names(owners, "weights"):
+            if name in buffers:
+                continue
             for moment in ("first", "second"):
-                key = f"{self.scale.owners[name].name}/{moment}/{name}" if name in self.scale.owners else name
                 limits = Bounds(bound(QUANTITY), scale=self.scale.moment(moment, name))
                 about = About("moment after a step", name, part=moment)
-                rows.append(self._row(about, f"moments/{self.here}", key, limits))
-            rows.append(self._weight(name, section))
-        settings = f"settings/{self.here}"
-        for name in names_of(*(run.names(settings) for run in self.sides.main)):
-            rows.append(self._row(About("optimiser settings", name), settings, name, None, "optimiser settings"))
+                rows.append(self._row(about, f"moments/{self.step}/{moment}", name, limits))
+            rows.append(self._weight(name))
+        for name in self._names((), "settings"):
+            about = About("optimiser settings", name)
+            rows.append(self._row(about, f"settings/{self.step}", name, None, "optimiser settings"))
         return rows
+
+    def _names(self, wanted: Iterable[str], what: str) -> list[str]:
+        return names_of(wanted, *(run.names(f"{what}/{self.step}") for run in self.sides.main))
 
     def _row(self, about: About, section: str, name: str, limits: Bounds | None, quantity: str = QUANTITY) -> Row:
         return self.sides.row(replace(about, number=self.number), section, name, quantity, limits)
 
-    def _weight(self, name: str, section: str) -> Row:
+    def _weight(self, name: str) -> Row:
         """By what training did to it: weights of order 1 would hide a wrong step of 1e-4."""
-        before, given = self.judge.weights.get(name), {}
+        section, before, given = f"weights/{self.step}", self.judge.weights.get(name), {}
         for side, run in zip(self.sides.names, self.sides.main, strict=True):
-            after = run.stored(section, name)
+            after = run.array(section, name)
             both = after is not None and before is not None and after.shape == before.shape
             given[side] = after - before if both else after
         about = About("weight after a step", name, number=self.number)
         limits = Bounds(None if name in self.scale.still else bound(QUANTITY), scale=self.scale.stored(name))
         row = self.sides.compared(about, given, QUANTITY, limits)
-        self._precision(row, f"update/{self.here}/{name}", self.scale.update_bound(name))
+        self._precision(row, section, name, self.scale.update_bound(name))
         return row
 
-    def _precision(self, row: Row, key: str, limit: float | None) -> None:
+    def _precision(self, row: Row, section: str, name: str, limit: float | None) -> None:
         """What each side measured of a single step in float32."""
-        key, row.bound32 = f"precision/{key}", limit
-        row.error32 = {side: float(arrays[key]) for side, arrays in self.evidence.items() if key in arrays}
+        row.bound32 = limit
+        lost = {
+            side: runs["float32"].lost(section, name)
+            for side, runs in zip(self.sides.names, self.sides.runs, strict=True)
+        }
+        row.error32 = {side: one.relative() for side, one in lost.items() if one is not None}

@@ -13,6 +13,7 @@ from dualport.common.compare.ladder import LOWERED, RUNGS, LadderPlan, Side, ste
 from dualport.common.compare.verdict import FAIL, PASS, SKIPPED, Verdict
 from dualport.common.errors import BadInput
 from dualport.common.tolerances import TOLERANCES, bound
+from dualport.common.traces.memory import MemoryGroup
 from ladder_systems import STEPS, SYSTEMS, climb, toy
 
 from gpus import devices
@@ -215,7 +216,7 @@ def test_a_precision_that_neither_has_is_skipped_and_other_errors_are_not_taken_
     evidence = RungEvidence(Side("torch", recipe), LadderPlan(recipe, toy(recipe)), ".")
     monkeypatch.setattr(Session, "inspect", broken)
     with pytest.raises(RuntimeError, match="out of memory"):
-        evidence.lowered("bfloat16")
+        evidence.record("forward, bfloat16", MemoryGroup())
 
 
 def test_tf32_is_allowed_only_while_it_is_asked_for(monkeypatch):
