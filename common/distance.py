@@ -8,10 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import BadInput
+
+if TYPE_CHECKING:
+    import h5py
 
 ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "tf32": 2.0**-11, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 PIECE = 2**17  # elements at a time: both pieces and their difference stay in the processor's cache
@@ -46,7 +50,7 @@ class Apart:
         return self.error / (2 * unit_roundoff(dtype) * 2.0 ** math.floor(math.log2(self.size)))
 
 
-def apart(a, b, sample: bool = False) -> Apart:
+def apart(a: np.ndarray | h5py.Dataset, b: np.ndarray | h5py.Dataset, sample: bool = False) -> Apart:
     """Two data sets or arrays of one shape against each other.
 
     Args:
@@ -79,7 +83,7 @@ def _squares_beside_equal(x: np.ndarray, y: np.ndarray, difference: np.ndarray) 
     return float(np.vdot(rest, rest))
 
 
-def sampled_error(array: np.ndarray, dataset) -> float:
+def sampled_error(array: np.ndarray, dataset: np.ndarray | h5py.Dataset) -> float:
     """Root mean square of array − dataset, of large ones from their first examples."""
     return apart(array, dataset, sample=True).error
 
@@ -125,12 +129,14 @@ def root_mean_square(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
 
 
-def _pieces(a, b, sample: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _pieces(
+    a: np.ndarray | h5py.Dataset, b: np.ndarray | h5py.Dataset, sample: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pieces of both along the first axis; of a row that is too long, along its own. Of a sample, the first rows."""
     if not a.ndim:
         yield np.asarray(a[()]), np.asarray(b[()])
         return
-    width = max(1, a.size // max(1, a.shape[0]))
+    width = max(1, math.prod(a.shape[1:]))
     rows = max(1, PIECE // width)
     end = min(a.shape[0], -(-SAMPLE // width)) if sample else a.shape[0]
     for at in range(0, end, rows):

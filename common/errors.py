@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 class DualportError(Exception):
@@ -37,7 +37,7 @@ class Interrupted(DualportError):
         self.exit_code = exit_code
 
 
-def choose(value: str, options, what: str) -> str:
+def choose(value: str, options: Iterable[str], what: str) -> str:
     """Return `value` if it is one of `options`; else refuse it, quoting the legal ones and the nearest."""
     from difflib import get_close_matches
 

@@ -10,6 +10,7 @@ import argparse
 import importlib
 import signal
 import sys
+from types import ModuleType
 from typing import NoReturn
 
 from dualport.common.errors import BadInput, DualportError, choose
@@ -104,7 +105,7 @@ def _dispatch(argv: list[str]) -> int | None:
     return module.run(parser.parse_args(argv[1:]))
 
 
-def command_parser(name: str, module, summary: str) -> Parser:
+def command_parser(name: str, module: ModuleType, summary: str) -> Parser:
     """The parser of one command; the module's own docstring holds its examples."""
     parser = Parser(
         prog=f"dualport {name}",

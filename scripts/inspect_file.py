@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from dualport.common.weights.files import WeightFile
 
 EXAMPLES = """examples:
   dualport inspect encoder.pdparams                  framework, tensors, their types and ranges
@@ -16,7 +21,7 @@ ROWS = 100  # of a table, unless --all is given
 BLOCK = 2**20  # elements looked at in one go
 
 
-def configure(parser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="a .pdparams, .pdopt, .pt, .pth or .safetensors file, whatever its extension")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--key", help="the part of a nested checkpoint to look at, as in model or nets.encoder")
@@ -25,7 +30,7 @@ def configure(parser) -> None:
     parser.add_argument("--all", action="store_true", help=f"print every row, not the first {ROWS}")
 
 
-def run(arguments) -> None:
+def run(arguments: argparse.Namespace) -> None:
     from dualport.common.weights import read
 
     weights = read(arguments.file, key=arguments.key or ".", dtype=arguments.dtype, sha256=arguments.sha256)
@@ -36,7 +41,7 @@ def run(arguments) -> None:
         _print(report, None if arguments.all else ROWS)
 
 
-def describe(weights) -> dict[str, Any]:
+def describe(weights: WeightFile) -> dict[str, Any]:
     """Everything that is said about a file, as plain data for JSON. Numbers that are not finite become text."""
     from dualport.common.weights.formats.checkpoint_tree import NAME_TABLE, state_dicts
 
@@ -66,7 +71,7 @@ def describe(weights) -> dict[str, Any]:
     }
 
 
-def optimizer_steps(weights) -> list[int | None] | None:
+def optimizer_steps(weights: WeightFile) -> list[int | None] | None:
     """The steps that the optimiser states in the file have taken, each count once; None in it stands for unknown."""
     from dualport.common.weights.adam_steps import paddle_steps, torch_steps
     from dualport.common.weights.formats.checkpoint_tree import part_at, state_dicts
@@ -79,7 +84,7 @@ def optimizer_steps(weights) -> list[int | None] | None:
     return sorted(found, key=lambda step: (step is None, step)) or None
 
 
-def statistics(array) -> dict[str, Any]:
+def statistics(array: np.ndarray) -> dict[str, Any]:
     """Shape, type, bytes, and over the values that are not NaN the least, the greatest and the mean."""
     import numpy as np
 

@@ -186,7 +186,7 @@ def _guesses(model: UserModel) -> list[list[Input]]:
         if view.kind == "linear":
             return [[Input("", (2, shape[1]))], [Input("", (2, LENGTH, shape[1]))]]
         if view.kind == "embedding":
-            return [[Input("", (2, LENGTH), "int64", 0, shape[0] - 1)]]
+            return [[Input("", (2, LENGTH), "int64", (0, shape[0] - 1))]]
     return []
 
 
@@ -206,10 +206,10 @@ def _outputs(model: UserModel, inputs: list[Input], dtype: str) -> list[np.ndarr
 
 def _checks(order: list[UserModel], outputs: list[list[np.ndarray]], conversion: Conversion, dtype: str) -> list[Row]:
     files = (conversion.source, conversion.target)
-    ends = [f"{model.framework} ({Path(file).name})" for model, file in zip(order, files, strict=True)]
+    first, second = (f"{model.framework} ({Path(file).name})" for model, file in zip(order, files, strict=True))
     if [output.shape for output in outputs[0]] != [output.shape for output in outputs[1]]:
-        return [judged(About("shapes of outputs", *ends), float("inf"), "float64 forward")]
+        return [judged(About("shapes of outputs", first, second), float("inf"), "float64 forward")]
     inputs = ", ".join(by_size(wanted.shape) for wanted in order[0].plan.inputs)
     worst = max((relative_error(b, a) for a, b in zip(*outputs, strict=True)), default=float("inf"))
     quantity = "float64 forward" if dtype == "float64" else "converted model, float32 forward"
-    return [judged(About("outputs of a model", *ends, f"{inputs} in {dtype}"), worst, quantity)]
+    return [judged(About("outputs of a model", first, second, f"{inputs} in {dtype}"), worst, quantity)]

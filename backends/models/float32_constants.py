@@ -47,14 +47,15 @@ def with_rounded_numbers(kind: str, name: str, args: tuple, kwargs: dict) -> tup
 def with_rounded_constants(kind: str, function: Callable, args: tuple, kwargs: dict) -> Tensor:
     """What a function makes, in float64 with rounded constants inside."""
     entry = BY_KIND[kind]
-    if not _is_float64(args[0]):
+    if entry.on_tensors is None or not _is_float64(args[0]):
         return function(*args, **kwargs)
     return entry.on_tensors(args[0], **entry.float32)
 
 
 def round_averaging(tensors: Tensors, kind: str, settings: dict, given: Tensor, made: Tensor) -> None:
     """Have the gradient of an average pool divided by a rounded count."""
-    if kind in AVERAGES and _is_float64(made) and tensors.has_gradient(made):
-        factor = BY_KIND[kind].gradient_factor(settings, tuple(given.shape), tuple(made.shape))
+    rule = BY_KIND[kind].gradient_factor if kind in AVERAGES else None
+    if rule is not None and _is_float64(made) and tensors.has_gradient(made):
+        factor = rule(settings, tuple(given.shape), tuple(made.shape))
         if factor is not None and factor != 1:
             tensors.on_gradient(made, lambda gradient: gradient * factor)

@@ -6,11 +6,16 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
 
 import paddle
+from paddle.version import full_version
 
 from ...common.errors import EnvironmentFailed
 from ..contract import Unsupported
+
+if TYPE_CHECKING:
+    from paddle._typing import DTypeLike
 
 paddle.disable_signal_handler()  # a process that is stopped should end quietly, not with Paddle's C++ traceback
 
@@ -57,7 +62,7 @@ def refusal(error: RuntimeError, dtype: str) -> str | None:
 
 
 def version() -> str:
-    return f"paddlepaddle {paddle.__version__}"
+    return f"paddlepaddle {full_version}"
 
 
 def seed_all(seed: int) -> None:
@@ -67,7 +72,7 @@ def seed_all(seed: int) -> None:
 @contextlib.contextmanager
 def default_dtype(dtype: str) -> Iterator[None]:
     before = paddle.get_default_dtype()
-    paddle.set_default_dtype(dtype)
+    paddle.set_default_dtype(cast("DTypeLike", dtype))
     try:
         yield
     finally:

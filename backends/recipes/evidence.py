@@ -15,7 +15,7 @@ import numpy as np
 from ...common.arrays import Arrays
 from ...common.compare.ladder import CARRIED_ON, LOWERED, LadderPlan, Side, steps_of
 from ...common.errors import BadInput
-from ...common.runs.checkpoint import Checkpoint, Position, load_newest, save
+from ...common.runs.checkpoint import Checkpoint, Position, newest, save
 from ...common.runs.epoch_plan import plan_epoch
 from ...common.runs.initial_weights import initial_weights
 from ...common.runs.loop import epoch_means
@@ -58,7 +58,7 @@ class RungEvidence:
         """Leave what this side has to show on one rung under the outermost group of a trace, of a file or in memory;
         where it refuses what it is given, the reason."""
         self.trace = trace
-        ways: dict[str, Callable[[], None]] = {
+        ways: dict[str, Callable[[], object]] = {
             "structure": self.structure, "data": self.data, "initialisation": self.initialisation,
             "forward": lambda: self.probed, "objective": self.objective, "gradients": lambda: self.probed,
             "one step": lambda: self.steps(1), "steps": lambda: self.steps(self.ladder.steps),
@@ -186,7 +186,7 @@ class RungEvidence:
         Raises:
             EnvironmentFailed: the other side leaves none within ten minutes, or has died.
         """
-        return load_newest(self.meeting.wait_for(STATE.format(backend), PATIENCE))[0]
+        return newest(self.meeting.wait_for(STATE.format(backend), PATIENCE))
 
     def statistics(self) -> None:
         """Evaluation, of one state on both sides: that of the trained model, as float32 holds it."""

@@ -11,7 +11,7 @@ from ...common.compare.lockstep import record, replay
 from ...common.compare.row import Row
 from ...common.drawing.write_up import draw
 from ...common.random_streams import normal
-from ...common.runs.checkpoint import load_newest
+from ...common.runs.checkpoint import newest
 from ...common.runs.folder import RunFolder
 from ...common.runs.session_state import restore
 from .. import load_backend
@@ -58,8 +58,7 @@ def outputs_of(job: Job, runs: list[str], tell: Tell) -> list[list[np.ndarray]]:
     z = normal(job.seed, "exchange", shape=(len(images), recipe.model.latent.size))
     outputs = []
     for run in runs:
-        checkpoint, _ = load_newest(RunFolder(run).checkpoints)
-        session = load_backend(job.backend).Session(recipe, checkpoint.weights, job.device)
+        session = load_backend(job.backend).Session(recipe, newest(RunFolder(run).checkpoints).weights, job.device)
         heads = session.encode(images, hot)
         outputs.append([*heads, session.decode(z, hot)])
     return outputs

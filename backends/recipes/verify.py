@@ -50,8 +50,8 @@ def verify(conversion: Conversion, key: str | None = None, source_dtype: str | N
             }
             outputs.append(_outputs(load_backend(framework), bare, arrays, inputs))
         worst = max(relative_error(b, a) for a, b in zip(*outputs, strict=True))
-        ends = [f"{framework_of(file)} ({Path(file.path).name})" for file in files]
-        found.append(judged(About("outputs of a network", *ends, network.name), worst, "float32 forward"))
+        first, second = (f"{framework_of(file)} ({Path(file.path).name})" for file in files)
+        found.append(judged(About("outputs of a network", first, second, network.name), worst, "float32 forward"))
     return found
 
 

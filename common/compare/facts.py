@@ -42,7 +42,7 @@ class Place:
     """
 
     section: str = ""
-    names: tuple[str, str] = ("", "")
+    names: tuple[str, ...] = ("", "")
     pair: int = -1
     lines: tuple[str, str] = ("", "")
 
@@ -65,7 +65,7 @@ class OtherShapes:
 class OtherCounts:
     """The sides have not as many of them."""
 
-    counts: tuple[int, int]
+    counts: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..distance import apart, relative_error
-from ..runs.checkpoint import Position, load_newest, save
+from ..runs.checkpoint import Position, newest, save
 from ..runs.epoch_plan import EpochPlan
 from ..runs.session_state import capture, restore
 from .facts import About
@@ -54,13 +54,13 @@ def replay(session, seed: int, count: int, folder: Path) -> list[tuple[Row, Row]
     """
     recipe = session.recipe
     rates = {name: optimizer.learning_rate for name, optimizer in recipe.owners().items()}
-    states = [load_newest(place)[0] for place in sorted(folder.iterdir())]
+    states = [newest(place) for place in sorted(folder.iterdir())]
     losses = states[-1].position.terms
     rows = []
     for step, (plan, within) in enumerate(islice(steps_of(recipe, seed, count), len(losses))):
         restore(session, states[step])
         terms, after = take_step(session, plan, within), states[step + 1]
-        taken, loss = session.weights(), relative_error(terms[0], losses[step][0])
+        taken, loss = session.weights(), relative_error(terms[0], np.asarray(losses[step][0]))
         worst = max(apart(taken[name], after.weights[name]).error / rate for name, rate in rates.items())
         about = About("loss of a step", number=step), About("weights of a step", number=step)
         rows.append((judged(about[0], loss, "float32 step loss"), judged(about[1], worst, "float32 step weights")))

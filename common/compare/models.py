@@ -6,12 +6,12 @@ whose output does not has an error of its own; the others inherited theirs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..dictionary.index import MOVES
 from ..errors import BadInput
-from ..traces.reading import Trace
+from ..traces.reading import Call, Trace
 from . import wording
 from .matching.calls import CallPair, call_name, pair_calls
 from .matching.graph import Node, nodes_of
@@ -57,7 +57,7 @@ class Comparison:
     def first_divergence(self) -> tuple[Rung, Row] | None:
         """The first rung that fails and its first row that does."""
         rung = self.verdict.failed
-        return None if rung is None else (rung, rung.first)
+        return None if rung is None or rung.first is None else (rung, rung.first)
 
     def by_themselves(self) -> Iterator[tuple[Rung, Row]]:
         """All rows that part by themselves: what they were given agrees, what they made does not."""
@@ -113,13 +113,15 @@ def diff(
     matching = match_nodes(graph_of(a), graph_of(b), layer_map)
     names, layers = side_names(a, b), {x: y for x, y, _ in matching.pairs}
     rungs: list[Rung] = []
-    first, notes, paired, forwards = ([], []), [], {}, {}
+    first: tuple[list[Call], list[Call]] = ([], [])
+    notes, paired, forwards = [], {}, {}
     for mode in modes:
         tell(mode)
         sides = _sides(a, b, names, mode)
-        pairs, *left = pair_calls(*sides.main, layers)
+        one, other = sides.main
+        pairs, *left = pair_calls(one, other, layers)
         if mode == modes[0]:
-            first = left
+            first = left[0], left[1]
             rungs += [inputs_rung(sides), layers_rung(matching, names), weights_rung(sides, matching)]
         rungs.append(forward_rung(sides, pairs, "" if mode == modes[0] else mode))
         paired[mode], forwards[mode] = pairs, rungs[-1]
@@ -130,13 +132,17 @@ def diff(
     silent = sorted({path for trace in (a, b) for path in trace.head.get("left_out", [])})
     if silent and "train" in modes:
         notes.append(wording.NOTES["left out"].format(", ".join(silent)))
-    unpaired = tuple([call_name(call) for call in side if call.kind not in MOVES] for side in first)
-    moves = tuple([call_name(call) for call in side if call.kind in MOVES] for side in first)
+    unpaired, moves = ((_named(first[0], moving), _named(first[1], moving)) for moving in (False, True))
     title = f"{a.head['model']} against {b.head['model']}"
     verdict = Verdict(title, names, [rung for rung in rungs if rung.rows], _both(a, b)[0])
     return Comparison(
         names, verdict, matching, paired, forwards, unpaired, moves, (a.head, b.head), list(dict.fromkeys(notes))
     )
+
+
+def _named(calls: Iterable[Call], moving: bool) -> list[str]:
+    """Names of the calls that only move values, or of the others."""
+    return [call_name(call) for call in calls if (call.kind in MOVES) == moving]
 
 
 def _both(a: Trace, b: Trace) -> list[str]:
@@ -147,11 +153,12 @@ def _both(a: Trace, b: Trace) -> list[str]:
 def _sides(a: Trace, b: Trace, names: tuple[str, str], mode: str) -> Sides:
     dtype = next(one for one in _both(a, b) if (one, mode) in a.runs and (one, mode) in b.runs)
     runs = (a.in_mode(mode), b.in_mode(mode))
-    tried = [
-        tuple(trace.rounding.get(key, {}).get(mode, {}) for trace in (a, b))
+    tried, tried64 = (
+        (a.rounding.get(key, {}).get(mode, {}), b.rounding.get(key, {}).get(mode, {}))
         for key in (dtype if dtype != EXACT else "float32", EXACT)
-    ]
-    judge = SampledRounding(*tried, tuple(side[dtype].note("optimiser") or {} for side in runs))
+    )
+    optimizers = (runs[0][dtype].note("optimiser") or {}, runs[1][dtype].note("optimiser") or {})
+    judge = SampledRounding(tried, tried64, optimizers)
     lower = "float32" if dtype == EXACT and all("float32" in side for side in runs) else None
     return Sides(names, runs, judge, dtype, lower, reference=1)
 

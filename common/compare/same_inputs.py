@@ -45,7 +45,7 @@ class ErrorsOnSameInputs:
     def __exit__(self, *_: object) -> None:
         self.file.close()
 
-    def get(self, index: int, default: list) -> list[np.ndarray]:
+    def get(self, index: int, default: list) -> list[np.ndarray | None]:
         """The arrays that the outputs of a call become."""
         numbers = self.wanted.get(index)
         return default if numbers is None else [self.run.array("values", number) for number in numbers]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from ..errors import BadInput
 # float32(u / 255) for every grey level u: the value that the notebook's files hold.
 GREY = (np.arange(256) / 255).astype(np.float32)
 BLOCK_BYTES = 4 << 20  # of images handled at a time, where they may lie in a mapped file larger than memory
+
+
+Indices: TypeAlias = Sequence[int] | np.ndarray | slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +61,7 @@ class Dataset:
         """
         return _scaled(self.images, low, high)
 
-    def scaled_rows(self, indices, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+    def scaled_rows(self, indices: Indices, low: float = 0.0, high: float = 1.0) -> np.ndarray:
         """As `scaled`, of the images at `indices` alone, in that order: float32 `[n, C, H, W]`. Reads no others.
 
         Raises:
@@ -89,7 +93,7 @@ class Dataset:
         rows[np.arange(len(self)), self.labels] = 1
         return rows
 
-    def subset(self, indices) -> Dataset:
+    def subset(self, indices: Indices) -> Dataset:
         """The images (and labels) at `indices`, in that order: a sequence of whole numbers, a mask or a slice.
 
         Raises:
@@ -101,7 +105,7 @@ class Dataset:
             images, labels = images.copy(), None if labels is None else labels.copy()
         return replace(self, images=images, labels=labels)
 
-    def _at(self, array: np.ndarray, indices) -> np.ndarray:
+    def _at(self, array: np.ndarray, indices: Indices) -> np.ndarray:
         """`array[indices]`: a view for a slice, else a copy in memory."""
         if not isinstance(indices, slice):
             indices = np.asarray(indices)

@@ -89,8 +89,8 @@ def argument(
     paddle_default: Any = ..., **more: Any,
 ) -> Argument:  # fmt: skip
     """An argument of calls that no layer keeps. `torch` and `paddle` are its names, "" for none; `name` if not said."""
-    both = tuple(tuple((name if one is None else one).split()) for one in (torch, paddle))
-    return Argument(name, *both, default, default if paddle_default is ... else paddle_default, **more)
+    names, other_names = (tuple((name if one is None else one).split()) for one in (torch, paddle))
+    return Argument(name, names, other_names, default, default if paddle_default is ... else paddle_default, **more)
 
 
 def setting(name: str, default: Any = REQUIRED, kept: str | None = None, **more: Any) -> Argument:

@@ -150,7 +150,7 @@ def _formula(entry: Entry) -> str | None:
         return f"numpy.{formula.__name__}"
     if formula.__doc__:
         return formula.__doc__.strip().splitlines()[0]
-    file = inspect.getsourcefile(formula)
+    file = formula.__code__.co_filename
     texts = {_expression(one) for one in _functions(file) if one.lineno == formula.__code__.co_firstlineno}
     there = f"{formula.__name__} in common/dictionary/{Path(file).relative_to(Path(__file__).parent).as_posix()}"
     return texts.pop() or there if len(texts) == 1 else there
@@ -170,6 +170,7 @@ def _expression(node: ast.Lambda | ast.FunctionDef) -> str:
     if (
         len(steps) > MOST_STEPS
         or not isinstance(last, ast.Return)
+        or last.value is None
         or not all(isinstance(one, ast.Assign) for one in steps)
     ):
         return ""

@@ -33,6 +33,10 @@ class Call:
     weights: Arrays
     training: bool
 
+    @property
+    def kind(self) -> str:
+        return "" if self.entry is None else self.entry.kind
+
     def output(self) -> np.ndarray | None:
         return evaluate(self.entry, self.inputs, self.settings, self.weights, self.training)
 

@@ -78,7 +78,8 @@ def _name_rows(entry: Entry) -> Iterator[tuple[str, str, str]]:
         public = [[one for one in side if not one.rpartition(".")[2].startswith("_")] for side in sides]
         shown = public if any(public) else sides
         if any(shown):
-            yield title, *(", ".join(map(_short, one)) or "-" for one in shown)
+            ours, theirs = (", ".join(map(_short, one)) or "-" for one in shown)
+            yield title, ours, theirs
 
 
 def _short(path: str) -> str:

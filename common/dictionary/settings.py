@@ -22,8 +22,8 @@ def layer_settings(framework: str, entry: Entry, class_name: str, layer: Any) ->
             if value is not None or other:
                 settings[argument.name] = value
         elif framework == "torch" and argument.of_class:
-            start = next((start for start in argument.of_class if class_name.startswith(start)), None)
-            settings[argument.name] = argument.of_class.get(start, argument.default_torch)
+            of_class = (value for start, value in argument.of_class.items() if class_name.startswith(start))
+            settings[argument.name] = next(of_class, argument.default_torch)
         elif argument.absent is not None:
             settings[argument.name] = argument.absent
     return settings

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Literal
 
 import numpy as np
 
 from .formula import Call, Variants
 
 Pairs = list[tuple[int, int]]
-MODES = {"constant": "constant", "zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+MODES: dict[str, Literal["constant", "reflect", "edge", "wrap"]] = {
+    "constant": "constant", "zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap",
+}  # fmt: skip
 
 
 def each(value, n: int) -> list[int]:
@@ -66,8 +69,10 @@ def pad(x, padding, mode: str = "constant", value: float = 0.0, first_axis_first
     pairs = pairs if first_axis_first else pairs[::-1]
     around = [(0, 0)] * (x.ndim - len(pairs)) + pairs
     inside = tuple(slice(max(-a, 0), size - max(-b, 0)) for size, (a, b) in zip(x.shape, around, strict=True))
-    more = {"constant_values": value} if MODES[mode] == "constant" else {}
-    return np.pad(x[inside], [(max(a, 0), max(b, 0)) for a, b in around], MODES[mode], **more)
+    outside = [(max(a, 0), max(b, 0)) for a, b in around]
+    if MODES[mode] == "constant":
+        return np.pad(x[inside], outside, constant_values=value)
+    return np.pad(x[inside], outside, MODES[mode])
 
 
 def reversed_lists(call: Call, name: str) -> Variants:

@@ -6,12 +6,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import BadInput
 from .pixels import raster
 from .sheet import DPI, LABEL, MAXIMUM_WIDTH, TITLE, sheet, text_height, text_width, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PICTURE = 1200  # px: the square box that the tiles fill as far as a whole number of pixels allows
 LARGEST_SCALE = 6
@@ -162,7 +166,7 @@ class _Frame:
         top = EDGE + lines * text_height(TITLE) + (10 if lines else 0) + above
         return cls(outer, top + height + below + EDGE, (outer - EDGE - left - width - EDGE) // 2 + EDGE + left, top)
 
-    def place(self, figure, picture: np.ndarray, title: str | None) -> None:
+    def place(self, figure: Figure, picture: np.ndarray, title: str | None) -> None:
         """Copy `picture` onto the figure, pixel for pixel, and write the title."""
         colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
         figure.figimage(colour, self.left, self.height - self.top - picture.shape[0], origin="upper")
@@ -170,7 +174,7 @@ class _Frame:
         x = self.width / 2
         self.write(figure, x, EDGE, text, ha="center", va="top", fontsize=TITLE, linespacing=1.2)
 
-    def write(self, figure, x: float, y: float, text: str, **style) -> None:
+    def write(self, figure: Figure, x: float, y: float, text: str, **style) -> None:
         """Write plain text at x, y pixels from the top left corner. A dollar sign is no mathematics."""
         figure.text(x / self.width, 1 - y / self.height, text, parse_math=False, **style)
 

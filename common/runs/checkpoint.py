@@ -88,6 +88,18 @@ def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     return None, complaints
 
 
+def newest(folder: Path) -> Checkpoint:
+    """The newest whole checkpoint of a folder that must have one.
+
+    Raises:
+        BadInput: there is none, or none is whole.
+    """
+    checkpoint, _ = load_newest(folder)
+    if checkpoint is None:
+        raise BadInput(f"{folder}: holds no checkpoint; train there first")
+    return checkpoint
+
+
 def _load(path: Path) -> Checkpoint:
     from safetensors.numpy import load
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite
 
@@ -14,9 +14,9 @@ from ..errors import Diverged, Interrupted
 from ..spec import Recipe
 from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint, Position
-from .epoch_plan import plan_epoch
+from .epoch_plan import EpochPlan, plan_epoch
 from .folder import RunFolder
-from .session_state import capture, restore
+from .session_state import Trainable, capture, restore
 
 Event = dict
 CHECKPOINT_SECONDS = 5.0  # between two checkpoints at the ends of epochs; the last epoch always writes one
@@ -40,7 +40,7 @@ class Stop:
 
 
 @contextmanager
-def stopping():
+def stopping() -> Iterator[Stop]:
     """Turn Ctrl-C and SIGTERM into a request to stop after the step."""
     stop, before = Stop(), {}
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -54,7 +54,7 @@ def stopping():
 
 def train(
     recipe: Recipe,
-    session,
+    session: Trainable,
     count: int,
     seed: int,
     folder: RunFolder,
@@ -108,7 +108,7 @@ class Log:
         """Epochs of a second or less are not worth a checkpoint each."""
         return time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
 
-    def save(self, session, position: Position, seconds: float = 0.0) -> None:
+    def save(self, session: Trainable, position: Position, seconds: float = 0.0) -> None:
         state = capture(session, position, seconds)
         # The last step can ruin the weights after its loss was computed: that must not become the last good state.
         if not all(np.isfinite(array).all() for array in state.weights.values()):
@@ -156,7 +156,7 @@ def _saved(folder: RunFolder, position: Position) -> str:
     return f"interrupted after epoch {position.epoch}, step {position.step}; go on with --resume --out {folder.path}"
 
 
-def epoch_means(recipe: Recipe, terms: list[list[float]], plan) -> dict[str, float]:
+def epoch_means(recipe: Recipe, terms: list[list[float]], plan: EpochPlan) -> dict[str, float]:
     """Loss, reconstruction and KL as means per image of the steps so far, and the number that the write-up prints."""
     losses, reconstruction, kl = np.asarray(terms).T
     images = plan.bounds(len(terms) - 1)[1]

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from typing import Protocol
 
 import numpy as np
 
 from ..arrays import Arrays
 from ..weights.optimizer_state import OptimizerState
 from .checkpoint import Checkpoint, Position
+from .epoch_plan import EpochPlan
 
 
-def capture(session, position: Position, seconds: float = 0.0) -> Checkpoint:
+class Trainable(Protocol):
+    """What the training loop asks of a framework's session."""
+
+    def epoch(self, plan: EpochPlan, first_step: int = 0) -> Iterator[np.ndarray]:
+        """Train from `first_step` on; give the losses of the steps since the last reading, `[k, 3]`."""
+        ...
+
+    def weights(self) -> Arrays: ...
+
+    def load_weights(self, weights: Arrays) -> None: ...
+
+    def optimizer_states(self) -> dict[str, OptimizerState]: ...
+
+    def load_optimizer_states(self, states: dict[str, OptimizerState]) -> None: ...
+
+
+def capture(session: Trainable, position: Position, seconds: float = 0.0) -> Checkpoint:
     """Weights, moments and position of `session` as they are now."""
     settings, moments = as_arrays(session.optimizer_states())
     return Checkpoint(deepcopy(position), session.weights(), settings, moments, seconds)
@@ -30,7 +48,7 @@ def as_arrays(states: Mapping[str, OptimizerState]) -> tuple[dict[str, dict], di
     return {name: {key: getattr(state, key) for key in numbers} for name, state in states.items()}, moments
 
 
-def restore(session, checkpoint: Checkpoint) -> None:
+def restore(session: Trainable, checkpoint: Checkpoint) -> None:
     """Put a checkpoint into `session`, whichever framework wrote it."""
     session.load_weights(checkpoint.weights)
     states = {}

@@ -29,9 +29,13 @@ class Input:
     name: str
     shape: tuple[int, ...]
     dtype: str = "float"
-    low: float | None = None
-    high: float | None = None
+    between: tuple[float, float] | None = None
     values: np.ndarray | None = None
+
+    @property
+    def source(self) -> str:
+        """Where drawn values come from: the range, if there is one."""
+        return "seed" if self.between is None else "{:g}..{:g}".format(*self.between)
 
     def draw(self, seed: int, place: int, step: int = 0) -> np.ndarray:
         """The array of one step: float32 where it is floating, so that every precision is given the same values."""
@@ -39,12 +43,13 @@ class Input:
             return self.values
         source = stream(seed, "input", place, step)
         if self.dtype == "float":
-            if self.low is None:
+            if self.between is None:
                 return source.standard_normal(self.shape, dtype=np.float32)
-            return (self.low + (self.high - self.low) * source.random(self.shape, dtype=np.float32)).astype(np.float32)
+            low, high = self.between
+            return (low + (high - low) * source.random(self.shape, dtype=np.float32)).astype(np.float32)
         if self.dtype == "bool":
             return source.integers(0, 2, self.shape).astype(bool)
-        low, high = (0, 9) if self.low is None else (int(self.low), int(self.high))
+        low, high = map(int, self.between or (0, 9))
         return source.integers(low, high, self.shape, endpoint=True).astype(self.dtype)
 
 
@@ -81,8 +86,7 @@ def _parse(text: str) -> list[Input]:
     dtype = "float" if dtype in FLOATS else dtype
     if dtype not in TYPES:
         raise BadInput(f"--input {text}: there is no type {dtype!r} here; choose one of {', '.join(TYPES)}")
-    low, high = _range(text, more[1]) if len(more) == 2 else (None, None)
-    return [Input(name, sizes, dtype, low, high)]
+    return [Input(name, sizes, dtype, _range(text, more[1]) if len(more) == 2 else None)]
 
 
 def _range(text: str, words: str) -> tuple[float, float]:
@@ -143,7 +147,7 @@ def describe(inputs: Sequence[Input]) -> list[dict]:
             "name": one.name,
             "shape": list(one.shape),
             "dtype": one.dtype,
-            "from": "file" if one.values is not None else "seed" if one.low is None else f"{one.low:g}..{one.high:g}",
+            "from": one.source if one.values is None else "file",
         }
         for one in inputs
     ]

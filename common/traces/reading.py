@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,6 @@ class Run:
     def __init__(self, group, name: str, dtype: str, mode: str) -> None:
         self.group, self.name, self.dtype, self.mode = group, name, dtype, mode
         self.calls = [call_of(one) for one in self.note("calls") or []]
-        self._lost: dict | None = None
         self.sources: dict[int, str] = {int(number): source for number, source in (self.note("sources") or {}).items()}
 
     def array(self, section: str, name: str | int) -> np.ndarray | None:
@@ -94,14 +94,16 @@ class Run:
     def _at(self, section: str, name: str | int):
         return self.group.get(f"{section}/{safe(str(name))}")
 
-    def note(self, name: str):
+    def note(self, name: str) -> Any:
         """What was noted under a name, or None."""
         return _json(self.group, name, self.name) if name in self.group else None
 
+    @cached_property
+    def _lost(self) -> dict[str, dict[str, list[float]]]:
+        return self.note("lost") or {}
+
     def lost(self, section: str, name: str) -> Apart | None:
         """How far a large array of a lower precision is from the exact one, where that is all that was written."""
-        if self._lost is None:
-            self._lost = self.note("lost") or {}
         found = self._lost.get(section, {}).get(name)
         return None if found is None else Apart(float(found[0]), float(found[1]), 2**16, 0.0)
 

@@ -82,6 +82,8 @@ def torch_steps(state: Any) -> set[int | None]:
     for entry in entries.values() if isinstance(entries, dict) else ():
         step = entry.get("step") if isinstance(entry, dict) else None
         step = step if _only(step) is None else _only(step).item()
-        whole = isinstance(step, (int, float)) and not isinstance(step, bool) and float(step).is_integer()
-        found.add(int(step) if whole else None)
+        if isinstance(step, (int, float)) and not isinstance(step, bool) and float(step).is_integer():
+            found.add(int(step))
+        else:
+            found.add(None)
     return found

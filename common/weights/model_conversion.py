@@ -75,13 +75,12 @@ def other_layout(framework: str, modules: list[dict], views: dict[str, View]) ->
 def _elsewhere(framework: str, entries: Mapping[str, Entry], view: View, views: Mapping[str, View]) -> View:
     """A view of the same weight where the other framework has it."""
     parent, _, last = view.owner.rpartition(".")
-    path, name = parent, joined(last, view.leaf)
-    above = entries.get(path)
-    rows = above.rows(name) if above else []
-    if not rows:
-        path, above = view.owner, entries.get(view.owner)
-        rows = above.rows(view.leaf) if above else []
-    if not rows:
+    for path, name in ((parent, joined(last, view.leaf)), (view.owner, view.leaf)):
+        above = entries.get(path)
+        rows = above.rows(name) if above else []
+        if above and rows:
+            break
+    else:
         return replace(view, stored_name=view.name, transposed=False, rows=None)
     if framework == "torch":
         if not rows[0].paddle:
@@ -89,7 +88,7 @@ def _elsewhere(framework: str, entries: Mapping[str, Entry], view: View, views: 
         return replace(view, stored_name=joined(path, rows[0].paddle), transposed=rows[0].transposed, rows=None)
     together = {joined(path, row.name) for row in above.weights if row.torch == rows[0].torch}
     row = rows[0] if len({views[one].shape for one in together}) == 1 else rows[-1]
-    part = rows_of_part(row, view.shape[0]) if row.part else None
+    part = rows_of_part(row.part, view.shape[0]) if row.part else None
     return replace(view, stored_name=joined(path, row.torch), transposed=False, rows=part)
 
 

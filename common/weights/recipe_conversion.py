@@ -11,6 +11,7 @@ import numpy as np
 from ..atomic import atomic_path
 from ..dictionary.training.optimizers import MOMENTS
 from ..errors import BadInput, choose
+from ..spec import Optimizer
 from .files import FRAMEWORK_OF, WeightFile, framework_of, read, write
 from .optimizer_conversion import from_pdopt, from_torch_adam, to_pdopt, to_torch_adam
 from .recipe_layout import LayoutRow, paddle_names
@@ -217,7 +218,7 @@ def _check_state(target: str, state, again) -> None:
         raise BadInput(f"{target}: the optimiser state does not come back as it was; nothing is written")
 
 
-def _optimizer_match(file: WeightFile, recipe, part, weights, settings) -> tuple[Match, dict[str, str], object]:
+def _optimizer_match(file: WeightFile, recipe, part, weights, settings) -> tuple[Match, dict[str, str], Optimizer]:
     """The part that an optimiser file steps, Paddle's tensor names for it, and the recipe's optimiser."""
     beside = Path(file.path).with_suffix(".pdparams")
     if weights is None and beside.exists() and file.framework == "paddle":
@@ -244,7 +245,8 @@ def _match_by_moments(file: WeightFile, recipe, part, settings) -> Match:
             wanted = {f"{entry.paddle_tensor}{ending}": entry.paddle_shape() for entry in trained}
         else:
             entries = file.tree["state"] if isinstance(file.tree["state"], dict) else {}
-            given = {key: np.shape(value.get(first.torch)) for key, value in entries.items() if isinstance(value, dict)}
+            kept = {key: value for key, value in entries.items() if isinstance(value, dict)}
+            given = {key: np.shape(value.get(first.torch, 0.0)) for key, value in kept.items()}
             wanted = {number: entry.shape for number, entry in enumerate(trained)}
         if given == wanted:
             fitting.append(one)

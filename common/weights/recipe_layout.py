@@ -17,15 +17,15 @@ from ..spec import Layer, Model, Network, Shape
 class LayoutRow:
     """One array of a part.
 
-    `name` is its canonical name, `torch` and `paddle` what the part's files call it (`None`: absent there),
+    `name` is its canonical name, `torch` and `paddle` what the part's files call it ("": absent there),
     `paddle_tensor` Paddle's automatic name (`conv2d_0.w_0`), `shape` the canonical shape. `transposed` says that
     Paddle's layout is the other way round.
     """
 
     name: str
     torch: str
-    paddle: str | None
-    paddle_tensor: str | None
+    paddle: str
+    paddle_tensor: str
     shape: tuple[int, ...]
     transposed: bool
     trained: bool
@@ -71,8 +71,8 @@ def _layer_rows(network: Network, layer: Layer, before: str, tensor: str) -> lis
             LayoutRow(
                 name=network.prefix + name,
                 torch=f"{before}{owner}.{known.torch}",
-                paddle=f"{before}{owner}.{known.paddle}" if known.paddle else None,
-                paddle_tensor=f"{tensor}.{known.suffix}" if known.paddle else None,
+                paddle=f"{before}{owner}.{known.paddle}" if known.paddle else "",
+                paddle_tensor=f"{tensor}.{known.suffix}" if known.paddle else "",
                 shape=shape,
                 transposed=known.transposed,
                 trained=known.trained,

@@ -32,7 +32,7 @@ def expected(layout: list[LayoutRow], framework: str) -> dict[str, tuple[int, ..
 
 def complaints(layout: list[LayoutRow], framework: str, arrays: dict[str, np.ndarray]) -> list[str]:
     """Every key that is missing, unexpected or misshapen. The batch counter may be missing: old files lack it."""
-    optional = {entry.torch for entry in layout if entry.paddle is None}
+    optional = {entry.torch for entry in layout if not entry.paddle}
     return misfits(arrays, expected(layout, framework), optional)
 
 

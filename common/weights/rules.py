@@ -79,7 +79,7 @@ def _views(framework: str, path: str, entry: Entry | None, stored: str, weight: 
     about = {"stored_name": joined(path, stored), "trained": weight["trained"], "identity": weight["identity"]}
     shape = tuple(weight["shape"])
     rows = [row for row in (entry.weights if entry else ()) if getattr(row, framework) == stored]
-    if not rows:
+    if entry is None or not rows:
         return [View(path, stored, kind=entry.kind if entry else "parameter", shape=shape, **about)]
     return [_view(framework, path, entry.kind, row, shape, about) for row in rows if row.torch]
 
@@ -88,15 +88,15 @@ def _view(framework: str, path: str, kind: str, row: Weight, shape: tuple[int, .
     inner, _, leaf = row.name.rpartition(".")
     turned, rows = row.transposed and framework == "paddle", None
     if row.part is not None:
-        rows = rows_of_part(row, shape[0] // row.part[1])
+        rows = rows_of_part(row.part, shape[0] // row.part[1])
         shape = (rows[1] - rows[0], *shape[1:])
     shape = shape[::-1] if turned else shape
     return View(joined(path, inner), leaf, kind=row.layer or kind, shape=shape, transposed=turned, rows=rows, **about)
 
 
-def rows_of_part(row: Weight, height: int) -> tuple[int, int]:
-    """Which rows of PyTorch's tensor a part of it has, given how many."""
-    return row.part[0] * height, (row.part[0] + 1) * height
+def rows_of_part(part: tuple[int, int], height: int) -> tuple[int, int]:
+    """Which rows of PyTorch's tensor the i-th of n parts has, given how many."""
+    return part[0] * height, (part[0] + 1) * height
 
 
 def to_canonical(views: Mapping[str, View], tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

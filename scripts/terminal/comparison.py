@@ -6,6 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dualport.common.compare.models import Comparison
     from dualport.common.report.blocks import Cell
 
 MOST_BY_THEMSELVES, MOST_CALLS = 12, 20
@@ -20,7 +23,7 @@ def add_outcome_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="show every call, not the rungs alone")
 
 
-def show(comparison, folder, arguments: argparse.Namespace) -> int:
+def show(comparison: Comparison, folder: Path | None, arguments: argparse.Namespace) -> int:
     """Print the outcome and write the report; return the exit code."""
     if arguments.json:
         print(alignment_text(comparison), end="")
@@ -33,7 +36,7 @@ def show(comparison, folder, arguments: argparse.Namespace) -> int:
     return 0 if comparison.ok else 1
 
 
-def alignment_text(comparison) -> str:
+def alignment_text(comparison: Comparison) -> str:
     """`alignment.json`."""
     import json
 
@@ -42,7 +45,7 @@ def alignment_text(comparison) -> str:
     return json.dumps(alignment_json(comparison), indent=2, allow_nan=False) + "\n"
 
 
-def _write(comparison, folder):
+def _write(comparison: Comparison, folder: Path) -> Path:
     from dualport.common.atomic import make_folder, write_text
     from dualport.common.report import write_report
     from dualport.common.report.comparison import alignment_report
@@ -65,7 +68,7 @@ def _facts(a: dict, b: dict) -> list[tuple[str, Cell]]:
     return [*facts, ("optimiser", f"{a['optimiser']}, {a['steps']} steps" if a["steps"] else "none")]
 
 
-def print_outcome(comparison, every: bool = False) -> None:
+def print_outcome(comparison: Comparison, every: bool = False) -> None:
     """Rungs, what parts by itself, tested explanations, calls without counterpart, and the verdict last."""
     from dualport.common.compare.wording import error_text, measured, short
     from dualport.common.errors import listed

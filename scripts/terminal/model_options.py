@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dualport.common.traces.plan import Plan
 
 INPUT = (
     "NAME=SHAPE[:TYPE[:LOW..HIGH]], such as 4,3,32,32 or tokens=2,16:int64:0..999, or a .npz file; repeat it for "
@@ -34,7 +39,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", metavar="WHERE", help=where)
 
 
-def plan_of(arguments: argparse.Namespace, loss=None, optimizer=None):
+def plan_of(
+    arguments: argparse.Namespace, loss: str | Callable | None = None, optimizer: str | Callable | None = None
+) -> Plan:
     """The plan that the options say.
 
     Raises:

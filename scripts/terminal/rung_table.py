@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dualport.common.compare.verdict import Rung
+
 MARKS = {"pass": "[green]pass[/]", "fail": "[bold red]FAIL[/]", "skipped": "[dim]skipped[/]"}
 
 
@@ -14,7 +19,7 @@ class RungTable:
         self.timed = timed  # whether a rung has a time of its own
         self.console, self.sides, self.begun = Console(highlight=False, soft_wrap=True), sides, False
 
-    def show(self, rung) -> None:
+    def show(self, rung: Rung) -> None:
         """Print one rung, the first under a header; below it where the sides part."""
         from dualport.common.compare.wording import error_text
         from rich.markup import escape

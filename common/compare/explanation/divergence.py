@@ -63,18 +63,22 @@ def _outputs(rung: Rung, recorded: Recorded) -> list[Explanation]:
     """Where every call agrees and what the models return does not: what was done to it on the way out."""
     explanations = []
     for row in rung.rows:
-        arrays = recorded.at(row.place) if row.about.what == "output" and not row.same else (None, None)
-        if all(one is not None and one.dtype.kind == "f" for one in arrays):
-            explanations += _of(row, explain_gradient(recorded.names, arrays, "output"))
+        a, b = recorded.at(row.place) if row.about.what == "output" and not row.same else (None, None)
+        if a is not None and b is not None and a.dtype.kind == b.dtype.kind == "f":
+            explanations += _of(row, explain_gradient(recorded.names, (a, b), "output"))
     return explanations
 
 
 def _weights(rung: Rung, recorded: Recorded) -> list[Explanation]:
     """Weights that stand in one another's place, or were drawn by another rule."""
-    differing = [row for row in rung.rows if not row.same]
-    arrays = {row.about.name: recorded.arrays("start", (row.about.name, row.about.other_name)) for row in differing}
-    sides = tuple({name: both[side] for name, both in arrays.items()} for side in (0, 1))
-    explanations = _of(rung.first, explain_exchanged(recorded.names, sides))
+    differing, arrays = [], {}
+    for row in (row for row in rung.rows if not row.same):
+        a, b = recorded.arrays("start", (row.about.name, row.about.other_name))
+        if a is not None and b is not None:
+            differing.append(row)
+            arrays[row.about.name] = a, b
+    first, second = ({name: both[side] for name, both in arrays.items()} for side in (0, 1))
+    explanations = _of(differing[0], explain_exchanged(recorded.names, (first, second))) if differing else []
     told, views = set(), recorded.traces[0].views
     for row in [] if explanations else differing:
         view = views[row.about.name]
@@ -91,9 +95,9 @@ def _weights(rung: Rung, recorded: Recorded) -> list[Explanation]:
 def _gradients(rung: Rung, recorded: Recorded) -> list[Explanation]:
     explanations = []
     for row in [row for row in rung.rows if not row.same and row.by_itself][:MOST]:
-        arrays = recorded.at(row.place)
-        if all(one is not None for one in arrays) and arrays[0].shape == arrays[1].shape:
-            explanations += _of(row, explain_gradient(recorded.names, arrays))
+        a, b = recorded.at(row.place)
+        if a is not None and b is not None and a.shape == b.shape:
+            explanations += _of(row, explain_gradient(recorded.names, (a, b)))
     return explanations
 
 
@@ -122,15 +126,15 @@ def _moments(rows: list[Row], recorded: Recorded) -> list[Explanation]:
     numbers = [run.note("optimiser") or {} for run in recorded.runs]
     for kind, (name, _) in MOMENT_SHARE.items():
         row = next((one for one in rows if one.about.what == "moment" and one.about.part == kind), None)
-        betas = [side.get(name) for side in numbers]
-        if row is None or None in betas or betas[0] == betas[1]:
+        beta, other_beta = (side.get(name) for side in numbers)
+        if row is None or beta is None or other_beta is None or beta == other_beta:
             continue
-        made = recorded.at(row.place)
-        if any(one is None for one in made):
+        a, b = recorded.at(row.place)
+        if a is None or b is None:
             continue
         x, y = recorded.names
-        text = f"{name} is {betas[0]:g} in {x} and {betas[1]:g} in {y}: with {x}'s value the moments agree"
-        after = relative_error(made[1] * (1 - betas[0]) / (1 - betas[1]), made[0])
-        told = Explanation(text, relative_error(made[1], made[0]), after, about=row.about)
+        text = f"{name} is {beta:g} in {x} and {other_beta:g} in {y}: with {x}'s value the moments agree"
+        after = relative_error(b * (1 - beta) / (1 - other_beta), a)
+        told = Explanation(text, relative_error(b, a), after, about=row.about)
         return [told] if told.removed else []
     return []

@@ -89,10 +89,9 @@ def explain_initial(
     Args:
         shape: of the layer's weight in PyTorch's layout, which tells its fans; the values may be those of its bias.
     """
-    rules = [told(kind, tuple(shape), one, groups) for one in weights]
-    if None in rules or rules[0] == rules[1]:
+    a, b = (told(kind, tuple(shape), one, groups) for one in weights)
+    if a is None or b is None or a == b:
         return []
-    a, b = rules
     ratio = f", {a.deviation / b.deviation:.3g} times its deviation" if a.deviation and b.deviation else ""
     text = (
         f"{names[0]} starts {kind} from {a.words}, {names[1]} from {b.words}{ratio}: give both the same initial weights"

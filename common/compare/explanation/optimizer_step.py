@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ Names = tuple[str, str]
 
 def explain_step(
     names: Names,
-    settings: tuple[dict, dict],
+    settings: tuple[dict[str, Any], dict[str, Any]],
     weights_before: tuple[np.ndarray, np.ndarray],
     gradient: tuple[np.ndarray, np.ndarray],
     state_before: tuple[Mapping, Mapping],
@@ -31,7 +32,7 @@ def explain_step(
             centred RMSProp, "average". What is missing is zero.
     """
     exact = [[np.asarray(one, np.float64) for one in pair] for pair in (weights_before, gradient, weights_after)]
-    updates = tuple(exact[2][side] - exact[0][side] for side in (0, 1))
+    updates = exact[2][0] - exact[0][0], exact[2][1] - exact[0][1]
     before = relative_error(*updates)
     if before == 0 or not all(np.all(np.isfinite(one)) for one in updates):
         return []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -76,8 +77,8 @@ def _computed(evidence: Evidence, calls: list[Call], side: int) -> list[tuple[st
     return [(words, function) for words, function in found if removes(relative_error(function(x), y))]
 
 
-def _pointwise(entry: Entry, settings: dict, x: np.ndarray) -> np.ndarray | None:
-    return evaluate(entry, [x], settings, {}, False)
+def _pointwise(entry: Entry, settings: Mapping[str, Any], x: np.ndarray) -> np.ndarray | None:
+    return evaluate(entry, [x], dict(settings), {}, False)
 
 
 def _slopes(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, Function]]:

@@ -45,11 +45,12 @@ class Recorded:
 
     def at(self, place: Place) -> Arrays:
         """The arrays of a row; of a gradient that arrived on one side alone, zeros for the other."""
-        found = self.arrays(place.section, place.names)
-        there = next((one for one in found if one is not None), None)
-        if place.section == "flow" and there is not None:
-            found = tuple(np.zeros_like(there) if one is None else one for one in found)
-        return found
+        a, b = self.arrays(place.section, place.names)
+        if place.section == "flow" and a is None and b is not None:
+            return np.zeros_like(b), b
+        if place.section == "flow" and b is None and a is not None:
+            return a, np.zeros_like(a)
+        return a, b
 
     def evidence(self, pair: CallPair) -> Evidence | None:
         """What is known of a pair of calls, both given what the first was given."""
@@ -72,7 +73,7 @@ class Recorded:
 
         with h5py.File(self.followed, "r") as file:
             found = file.get(f"{self.mode}/{safe(f'{index}.0')}")
-            return None if found is None else found[()]
+            return found[()] if isinstance(found, h5py.Dataset) else None
 
     def _given(self, side: int, call: Call) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
         """The arrays that a call was given, and its weights in PyTorch's layout."""

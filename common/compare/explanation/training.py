@@ -36,17 +36,17 @@ def explain_statistics(
         batch: what the layer was given, `[N, C, …]`.
         momentum: in PyTorch's convention, the share of the batch.
     """
-    batch = tuple(np.asarray(one, np.float64) for one in batch)
-    ends = tuple(stacked(one) for one in after)
+    batches = [np.asarray(one, np.float64) for one in batch]
+    ends = stacked(after[0]), stacked(after[1])
     if removes(relative_error(*ends)):
         return []
     with np.errstate(all="ignore"):
-        rules = [_followed(before[i], ends[i], batch[i], momentum[i], momentum[1 - i]) for i in (0, 1)]
-    if None in rules:
+        first, second = (_followed(before[i], ends[i], batches[i], momentum[i], momentum[1 - i]) for i in (0, 1))
+    if first is None or second is None:
         return []
     a, b = names
-    said = f"{a} {rules[0]}, {b} {rules[1]}"
-    made = rules[0].updated(before[1], batch[1])
+    said = f"{a} {first}, {b} {second}"
+    made = first.updated(before[1], batches[1])
     return first_that_removes([[Trial(said, f"with {a}'s rule", made, ends[0])]], ends, "running statistics")
 
 
@@ -130,7 +130,9 @@ def _cycles(a: Arrays, b: Arrays, names: list[str]) -> Iterator[dict[str, str]]:
         ring: dict[str, str] = {}
         name: str | None = start
         while name is not None and name not in ring:
-            ring[name], name = holds[name], holds[name]
+            if (held := holds[name]) is not None:
+                ring[name] = held
+            name = held
         if name == start and len(ring) > 1 and start not in told:
             told |= set(ring)
             yield ring

@@ -69,7 +69,7 @@ def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping
 
     def pair(x: str, y: str, how: str) -> None:
         found.pairs.append((x, y, how))
-        left.pop(x), right.pop(y)
+        del left[x], right[y]
 
     for x, y in _pairs_of_map(a, b, layer_map or {}).items():
         if x in left and y in right:

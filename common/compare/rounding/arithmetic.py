@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ...spec import Activation, BatchNorm, Latent, Layer
-from ..witness.layers import but_channels, per_channel, product_map
+from ...spec import Activation, BatchNorm, Latent
+from ..witness.layers import Product, but_channels, per_channel, product_map
 from ..witness.walk import activation
 from .numbers import Precision, Rounded, given, plain_sum, product_sum
 
@@ -39,13 +39,13 @@ class Following:
     def backward(self) -> None:
         """Send every gradient on, last number first."""
         for number in reversed(self.made):
-            if number.gradient is not None:
+            if number.reached and number.send is not None:
                 number.send()
 
     def constant(self, array) -> Rounded:
         return array if isinstance(array, Rounded) else given(array, self.precision)
 
-    def weigh(self, layer: Layer, weight: Rounded, bias: Rounded | None, x: Rounded) -> Rounded:
+    def weigh(self, layer: Product, weight: Rounded, bias: Rounded | None, x: Rounded) -> Rounded:
         products = product_map(layer, x.shape)
         w, v = (weight.value, weight.variance), (x.value, x.variance)
         value, variance, _ = product_sum(products.output, products.terms.output, self.precision, w, v)

@@ -121,7 +121,7 @@ def gradient_budgets(
     for number in following.made:
         number.send = None  # it holds the number itself: such a ring of large arrays would wait for the collector
     trained = {name: held[name] for name in recipe.model.parameters()}
-    reached = {name: number for name, number in seen.items() if number.gradient is not None}
+    reached = {name: number for name, number in seen.items() if number.reached}
     return GradientBudgets(
         {name: _gradient_budget(number, doubtful) for name, number in trained.items()},
         {name: _gradient_budget(number, doubtful) for name, number in reached.items()},

@@ -164,7 +164,7 @@ class DerivedRounding:
         if sum(prod(shape) for shape in self.recipe.model.parameters().values()) > SMALL:
             return {}
         picked = witness.pick(self.recipe, self.plan.seed, EACH)
-        found = witness.central_differences(self.recipe, self.weights, *self.first, picked)
+        found = witness.central_differences(self.recipe, self.weights, *self.first, picks=picked)
         sound = {name: np.isfinite(values) for name, values in found.items()}
         return {name: (picked[name][sound[name]], values[sound[name]]) for name, values in found.items()}
 

@@ -40,10 +40,11 @@ class Rounded:
     value: np.ndarray
     variance: np.ndarray
     send: Callable[[], None] | None = None
-    gradient: np.ndarray | None = None
-    gradient_variance: np.ndarray | None = None
-    squares: np.ndarray | None = None
-    doubtful: int = field(default=0)
+    reached: bool = False  # by a gradient; before that it has none of these three
+    gradient: np.ndarray = field(init=False, repr=False)
+    gradient_variance: np.ndarray = field(init=False, repr=False)
+    squares: np.ndarray = field(init=False, repr=False)
+    doubtful: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -52,8 +53,8 @@ class Rounded:
     def receive(self, gradient: np.ndarray, variance: np.ndarray, squares: np.ndarray | None = None) -> None:
         """Add a part of the gradient with its variance; `squares` where it is itself a sum of terms."""
         squares = gradient**2 if squares is None else squares
-        if self.gradient is None:
-            self.gradient, self.gradient_variance, self.squares = gradient, variance, squares
+        if not self.reached:
+            self.gradient, self.gradient_variance, self.squares, self.reached = gradient, variance, squares, True
         else:
             self.gradient = self.gradient + gradient
             self.gradient_variance = self.gradient_variance + variance

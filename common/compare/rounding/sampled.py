@@ -56,8 +56,8 @@ class SampledRounding:
         if not exact and quantity == "float64 forward":
             # What changes more from pass to pass than this is random, or cannot be compared.
             allowed = min(allowed, bound("forward, at most") * scale)
-        limits = [allowed / scale, allowed32 / scale] if scale else [0.0, 0.0]
-        return Bounds(*limits, scale, below_rounding, cancels=scale != size, few=few)
+        limit64, limit32 = (allowed / scale, allowed32 / scale) if scale else (0.0, 0.0)
+        return Bounds(limit64, limit32, scale, below_rounding, cancels=scale != size, few=few)
 
     def _beside(self, section: str, size: float) -> float:
         """One rounding in float64 of the largest gradient so far: where a gradient is truly zero, it is what is left of

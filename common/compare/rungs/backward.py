@@ -118,8 +118,9 @@ def _rounded_count(runs: tuple[Run, Run], pair: CallPair) -> bool:
 def _factor(run: Run, call: Call) -> float | None:
     if call.kind not in AVERAGES:
         return 1
-    shapes = [run.shape("values", pairs[0][1]) for pairs in (call.inputs, call.outputs)]
-    return BY_KIND[call.kind].gradient_factor(call.settings, *shapes) if all(shapes) else None
+    given, made = (run.shape("values", pairs[0][1]) for pairs in (call.inputs, call.outputs))
+    rule = BY_KIND[call.kind].gradient_factor
+    return rule(call.settings, given, made) if rule and given and made else None
 
 
 def objective(evidence: Evidence, judge: DerivedRounding) -> list[Row]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ...dictionary.index import BY_KIND
 from ...traces.plan import EXACT
-from ..facts import About, Comes, OtherCounts, OtherOperations
+from ..facts import About, Cause, Comes, OtherCounts, OtherOperations
 from ..matching.calls import CallPair
 from ..rounding.derived import DerivedRounding
 from ..row import Row
@@ -76,7 +76,7 @@ def _inputs(sides: Sides, pair: CallPair, known: dict) -> tuple[float | None, bo
     return max(errors, default=None), sound
 
 
-def _cause(row: Row, pair: CallPair, names: tuple[str, str]):
+def _cause(row: Row, pair: CallPair, names: tuple[str, ...]) -> Cause | None:
     if row.same:
         return None
     if pair.a.kind != pair.b.kind:

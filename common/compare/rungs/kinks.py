@@ -28,7 +28,8 @@ def excuse_kinks(sides: Sides, rows: Sequence[Row], pairs: Sequence[CallPair]) -
         for at, side in enumerate(sides.names)
     }
     for row in broken:
-        guilty = [side for side, error in row.error32.items() if not error <= row.bound32]
+        limit = row.bound32
+        guilty = [side for side, error in row.error32.items() if limit is not None and not error <= limit]
         if all(crossed[side] for side in guilty):
             row.bound32 = None
             row.cause = row.cause or CrossesKinks({side: crossed[side] for side in guilty})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +52,7 @@ class Sides:
         self,
         about: About,
         section: str,
-        names: str | tuple[str | int, str | int],
+        names: str | Sequence[str | int],
         quantity: str,
         bounds: Bounds | None = None,
         absent_is_zero: bool = False,
@@ -63,13 +63,13 @@ class Sides:
             bounds: what it is held to, where that is not for the judge to say.
             absent_is_zero: an array that one side lacks is held to be zeros, as a gradient that never arrived is.
         """
-        names = (names,) * len(self.runs) if isinstance(names, str) else tuple(map(str, names))
-        arrays = [run.stored(section, name) for run, name in zip(self.main, names, strict=True)]
+        each = (names,) * len(self.runs) if isinstance(names, str) else tuple(map(str, names))
+        arrays = [run.stored(section, name) for run, name in zip(self.main, each, strict=True)]
         shapes = [array.shape for array in arrays if array is not None]
         if absent_is_zero and shapes:
             arrays = [np.zeros(shapes[0]) if array is None else array for array in arrays]
         given = dict(zip(self.names, arrays, strict=True))
-        return self.compared(about, given, quantity, bounds, Place(section, names))
+        return self.compared(about, given, quantity, bounds, Place(section, each))
 
     def compared(
         self,
@@ -85,10 +85,11 @@ class Sides:
         """
         row = Row(about, bound64=bound(quantity), quantity=quantity, place=place or Place())
         witness = self.judge.witness(about)
-        everyone = {**witness, **given}
-        shapes = {who: tuple(array.shape) for who, array in everyone.items() if array is not None}
-        if len(shapes) < len(everyone) or len(set(shapes.values())) > 1:
-            missing = tuple(who for who in everyone if who not in shapes)
+        told = {**witness, **given}
+        everyone = {who: array for who, array in told.items() if array is not None}
+        shapes = {who: tuple(array.shape) for who, array in everyone.items()}
+        if len(everyone) < len(told) or len(set(shapes.values())) > 1:
+            missing = tuple(who for who in told if who not in everyone)
             row.error64, row.cause = math.inf, Missing(missing) if missing else OtherShapes(shapes)
             return row
         reference = WITNESS if witness else list(given)[self.reference]
@@ -102,8 +103,8 @@ class Sides:
             errors = [one.relative(limits.scale) for one in (*found.values(), *between)]
         row.error64 = float(np.max(errors)) if errors else 0.0  # not a number, if one is not
         row.bound64, row.below_rounding = limits.bound64, limits.below_rounding
-        if witness and not row.same:
-            wrong = (who for who, error in zip(found, errors, strict=False) if not error <= limits.bound64)
+        if witness and not row.same and (limit := row.bound64) is not None:
+            wrong = (who for who, error in zip(found, errors, strict=False) if not error <= limit)
             row.cause = DiffersFromWitness(tuple(wrong))
         if place is not None and self.lower is not None and not (limits.below_rounding or limits.whole):
             self._precision(row, limits)

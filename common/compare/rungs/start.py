@@ -95,7 +95,8 @@ def initialisation(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
         for dtype in (EXACT, "float32")
     )
     for row, narrow in zip(exact, single, strict=False):
-        row.error64, row.cause = max(row.error64, narrow.error64), row.cause or narrow.cause
+        errors = [error for error in (row.error64, narrow.error64) if error is not None]
+        row.error64, row.cause = max(errors, default=None), row.cause or narrow.cause
     return exact
 
 

@@ -44,7 +44,7 @@ def by_each_rule(sides: Sides, row: Row, pairs: list[CallPair], step: int) -> No
     share = count / (count - 1)
     factor = share if sides.names[0] == "paddle" else 1 / share
     turned = kept + (a - kept) * factor
-    error = relative_error(turned, b, np.finfo(np.float64).tiny)
+    error = relative_error(turned, b, float(np.finfo(np.float64).tiny))
     if error <= max(bound("float64 ten steps"), row.bound64 or 0.0):
         row.error64, row.cause = error, EachByItsRule(count)
 

@@ -118,8 +118,9 @@ class _StepRows:
         section, before, given = f"weights/{self.step}", self.judge.weights.get(name), {}
         for side, run in zip(self.sides.names, self.sides.main, strict=True):
             after = run.array(section, name)
-            both = after is not None and before is not None and after.shape == before.shape
-            given[side] = after - before if both else after
+            if after is not None and before is not None and after.shape == before.shape:
+                after = after - before
+            given[side] = after
         about = About("weight after a step", name, number=self.number)
         limits = Bounds(None if name in self.scale.still else bound(QUANTITY), scale=self.scale.stored(name))
         row = self.sides.compared(about, given, QUANTITY, limits)

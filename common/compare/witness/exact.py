@@ -158,7 +158,7 @@ def differences(
     label,
     noise,
     masks=None,
-    picks: Mapping[str, Sequence[int]] | None = None,
+    picks: Mapping[str, Sequence[int] | np.ndarray] | None = None,
     step: float = STEP,
 ) -> dict[str, Difference]:
     """Central differences of the loss, with what they are worth: parameter → value and uncertainty of each element.
@@ -207,7 +207,7 @@ def central_differences(
     label,
     noise,
     masks=None,
-    picks: Mapping[str, Sequence[int]] | None = None,
+    picks: Mapping[str, Sequence[int] | np.ndarray] | None = None,
     step: float = STEP,
 ) -> dict[str, np.ndarray]:
     """Gradient of the loss with respect to chosen elements: parameter → float64 `[k]`; NaN where it is not reliable.

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from ...spec import Conv2D, ConvTranspose2D, Linear
+
+Product: TypeAlias = Linear | Conv2D | ConvTranspose2D
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ class ConvMap:
     def output(self, weight: np.ndarray, x: np.ndarray) -> np.ndarray:
         p = self.layer.padding
         padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
-        return sum(_mix(weight[:, :, a, b], padded[:, :, rows, columns]) for a, b, rows, columns in self._windows())
+        return np.asarray(
+            sum(_mix(weight[:, :, a, b], padded[:, :, rows, columns]) for a, b, rows, columns in self._windows())
+        )
 
     def to_input(self, weight: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         p, (count, channels, height, width) = self.layer.padding, self.x_shape
@@ -111,7 +116,9 @@ class TransposedMap:
     def to_input(self, weight: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         whole = self._uncropped(len(gradient))
         self._inside(whole)[...] = gradient
-        return sum(_mix(weight[:, :, a, b], whole[:, :, rows, columns]) for a, b, rows, columns in self._places())
+        return np.asarray(
+            sum(_mix(weight[:, :, a, b], whole[:, :, rows, columns]) for a, b, rows, columns in self._places())
+        )
 
     def to_weight(self, gradient: np.ndarray, x: np.ndarray) -> np.ndarray:
         whole, kernel = self._uncropped(len(gradient)), self.layer.kernel
@@ -127,9 +134,7 @@ def _mix(matrix: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.moveaxis(np.tensordot(matrix, x, (1, 1)), 0, 1)
 
 
-def product_map(
-    layer: Linear | Conv2D | ConvTranspose2D, x_shape: tuple[int, ...]
-) -> DenseMap | ConvMap | TransposedMap:
+def product_map(layer: Product, x_shape: tuple[int, ...]) -> DenseMap | ConvMap | TransposedMap:
     """The sums of products of a layer for an input of `x_shape`, batch axis included."""
     kinds = {Linear: DenseMap, Conv2D: ConvMap, ConvTranspose2D: TransposedMap}
     return kinds[type(layer)](layer, x_shape)

@@ -12,8 +12,22 @@ from typing import Any
 import numpy as np
 
 from ...errors import BadInput
-from ...spec import Activation, BatchNorm, Dropout, LabelChannel, Latent, Layer, Network, Recipe, Reshape
-from .layers import but_channels, per_channel, product_map
+from ...spec import (
+    Activation,
+    BatchNorm,
+    Condition,
+    Conv2D,
+    ConvTranspose2D,
+    Dropout,
+    LabelChannel,
+    Latent,
+    Layer,
+    Linear,
+    Network,
+    Recipe,
+    Reshape,
+)
+from .layers import Product, but_channels, per_channel, product_map
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -24,7 +38,7 @@ class Exact:
     def constant(self, array: np.ndarray) -> Any:
         return np.asarray(array, np.float64)
 
-    def weigh(self, layer: Layer, weight: np.ndarray, bias: np.ndarray | None, x: np.ndarray) -> np.ndarray:
+    def weigh(self, layer: Product, weight: np.ndarray, bias: np.ndarray | None, x: np.ndarray) -> np.ndarray:
         y = product_map(layer, x.shape).output(weight, x)
         return y if bias is None else y + per_channel(bias, y.ndim)
 
@@ -101,7 +115,7 @@ class _Walk:
     def network(self, network: Network, x: Any) -> list[Any]:
         x = self.arithmetic.reshape(x, (x.shape[0], *network.input_shape))
         if network.condition is not None:
-            joined = self.seen[f"{network.name}.label"] = self._label(network, x.shape)
+            joined = self.seen[f"{network.name}.label"] = self._label(network, network.condition, x.shape)
             x = self.seen[f"{network.name}.input"] = self.arithmetic.join(x, joined)
         for place, layer in enumerate(network.layers):
             x = self.seen[network.activation_name(place)] = self._layer(network, layer, x)
@@ -109,9 +123,9 @@ class _Walk:
         self.seen |= {f"{network.name}.{head.name}": y for head, y in zip(network.heads, heads, strict=True)}
         return heads or [x]
 
-    def _label(self, network: Network, x_shape: tuple[int, ...]) -> Any:
+    def _label(self, network: Network, condition: Condition, x_shape: tuple[int, ...]) -> Any:
         """The label as an image channel that a layer draws, or one-hot in the rank of the input."""
-        condition, count = network.condition, x_shape[0]
+        count = x_shape[0]
         if self.label is None:
             raise BadInput(f"{network.name} is conditional: give a one-hot label [N, {condition.classes}]")
         hot = self.arithmetic.constant(self.label)
@@ -133,7 +147,9 @@ class _Walk:
             case BatchNorm():
                 statistics = None if self.training else (own["running_mean"], own["running_var"])
                 return self.arithmetic.normalize(layer, x, own["weight"], own["bias"], statistics)
-        return self.arithmetic.weigh(layer, own["weight"], own.get("bias"), x)
+            case Linear() | Conv2D() | ConvTranspose2D():
+                return self.arithmetic.weigh(layer, own["weight"], own.get("bias"), x)
+        raise TypeError(f"{layer.name}: the witness has no arithmetic for {type(layer).__name__}")
 
 
 def _state(layer: Layer) -> list[str]:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import BadInput, by_size
 from .limits import LARGEST_BYTES, LARGEST_CHUNK, MOST_CHUNKS, refuse_bomb
 from .signature import require_mat
+
+if TYPE_CHECKING:
+    import h5py
 
 FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32"}
 WHOLE_CLASSES = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -21,7 +25,7 @@ NUMERIC_CLASSES = {"single", "double", "logical", *WHOLE_CLASSES}
 
 
 @contextlib.contextmanager
-def open_mat(path: Path, name: str) -> Iterator:
+def open_mat(path: Path, name: str) -> Iterator[h5py.File]:
     """Open a MATLAB v7.3 file to read; what HDF5 finds wrong with it, then or later, becomes one sentence.
 
     Raises:
@@ -39,7 +43,7 @@ def open_mat(path: Path, name: str) -> Iterator:
         raise BadInput(f"{name}: {cause} ({detail.splitlines()[0][:120]}); copy or download it again") from error
 
 
-def variables(file) -> list[str]:
+def variables(file: Iterable[str]) -> list[str]:
     """The names at the top of the file, without MATLAB's own groups; the first hundred."""
     found = []
     for name in file:
@@ -50,7 +54,7 @@ def variables(file) -> list[str]:
     return found
 
 
-def checked_variable(file, variable: str, source: str):
+def checked_variable(file: h5py.File, variable: str, source: str) -> h5py.Dataset:
     """The data set called `variable`, once all that it claims is known to be harmless.
 
     Raises:

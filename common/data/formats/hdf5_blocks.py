@@ -10,10 +10,14 @@ import itertools
 import math
 import zlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import BadInput
+
+if TYPE_CHECKING:
+    import h5py
 
 BLOCK_BYTES = 4 << 20
 DEFLATE, SHUFFLE = 1, 2  # filters of HDF5; the third that may come is the Fletcher-32 checksum
@@ -21,7 +25,7 @@ DEFLATE, SHUFFLE = 1, 2  # filters of HDF5; the third that may come is the Fletc
 Block = tuple[tuple[slice, ...], np.ndarray]
 
 
-def blocks(found, where: str) -> Iterator[Block]:
+def blocks(found: h5py.Dataset, where: str) -> Iterator[Block]:
     """Yield (place, values) until the whole variable was given once; `values` has as many axes as the variable.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from .grey_levels import to_pixels
 from .hdf5 import checked_variable, open_mat, variables
 from .hdf5_blocks import blocks
 from .labels import check_labels, label_layout
+
+if TYPE_CHECKING:
+    import h5py
 
 IMAGE, LABEL = "image", "label"
 SIDE = 28
@@ -39,13 +43,11 @@ def read_mat(
     with open_mat(path, name) as file:
         image = checked_variable(file, IMAGE, name)
         check_image_shape(image.shape, name)
-        label = None
+        labels, where = None, f"{name}: {LABEL}"
         if set(variables(file)) != {IMAGE}:  # then a misspelt label is refused, not ignored
             label = checked_variable(file, LABEL, name)
-            label_layout(label.shape, image.shape[0], f"{name}: {LABEL}")
-        labels = None
-        if label is not None:
-            labels = check_labels(read_whole(label, name), image.shape[0], f"{name}: {LABEL}", label_meaning)
+            label_layout(label.shape, image.shape[0], where)
+            labels = check_labels(read_whole(label, where), image.shape[0], where, label_meaning)
         pixels = to_pixels(lambda: blocks(image, f"{name}: {IMAGE}"), image.shape, f"{name}: {IMAGE}")
     images = pixels.reshape(-1, 1, SIDE, SIDE)
     if not transposed:
@@ -66,9 +68,9 @@ def check_image_shape(shape: tuple[int, ...], name: str) -> None:
     raise BadInput(f"{name}: {IMAGE} is {by_size(shape)} as h5py shows it, not N×28×28, N×1×28×28 or N×784; {hint}")
 
 
-def read_whole(found, name: str) -> np.ndarray:
+def read_whole(found: h5py.Dataset, where: str) -> np.ndarray:
     """All values of a small checked variable."""
     values = np.empty(found.shape, found.dtype)
-    for place, part in blocks(found, f"{name}: {found.name.lstrip('/')}"):
+    for place, part in blocks(found, where):
         values[place] = part
     return values

@@ -11,10 +11,14 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import BadInput, by_size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # Pillow knows dozens, some of which start other programs
 MODES = {1: "L", 3: "RGB"}
@@ -68,7 +72,7 @@ def centre_box(size: tuple[int, int], target: tuple[int, int], crop: int | None)
     return left, top, left + wide, top + high
 
 
-def fitted(picture, image_shape: tuple[int, int, int], crop: int | None) -> np.ndarray:
+def fitted(picture: Picture, image_shape: tuple[int, int, int], crop: int | None) -> np.ndarray:
     """A Pillow image as uint8 `[C, H, W]`: cut by `centre_box`, then resized as torchvision's Resize does.
 
     That is Pillow's bilinear filter, which widens when it shrinks (antialias). It works in whole numbers: the same
@@ -82,7 +86,7 @@ def fitted(picture, image_shape: tuple[int, int, int], crop: int | None) -> np.n
     return np.asarray(small).reshape(height, width, channels).transpose(2, 0, 1)
 
 
-def _in_mode(picture, mode: str):
+def _in_mode(picture: Picture, mode: str) -> Picture:
     """In "L" or "RGB"."""
     from PIL import Image
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
+
+if TYPE_CHECKING:
+    import pooch
+    import requests
 
 PIECE = 1 << 16
 MOST_REDIRECTS = 3
@@ -26,8 +32,8 @@ class HttpsDownloader:
         self.size = size
         self.progress = progress
 
-    def __call__(self, url: str, output_file, pooch) -> None:
-        """Write the body at `url` to `output_file` (a path).
+    def __call__(self, url: str, output_file: str | os.PathLike[str], pooch: pooch.Pooch | None) -> None:
+        """Write the body at `url` to `output_file`.
 
         Raises:
             ValueError: a redirect away from https, an error page, or another number of bytes.
@@ -51,7 +57,7 @@ class HttpsDownloader:
             if done != self.size:
                 raise ValueError(f"it sent {done} bytes instead of {self.size}")
 
-    def _opened(self, url: str):
+    def _opened(self, url: str) -> requests.Response:
         import requests
 
         for _ in range(MOST_REDIRECTS + 1):

@@ -108,7 +108,7 @@ def _log_softmax(x, axis: int = -1):
 def _other_axes(call: Call) -> Variants:
     for axis in range(call.inputs[0].ndim):
         yield f"axis {axis}", call.told(axis=axis)
-    other = LOG_SOFTMAX if call.entry.kind == "softmax" else SOFTMAX
+    other = LOG_SOFTMAX if call.kind == "softmax" else SOFTMAX
     yield f"{other.kind} in its place", replace(call, entry=other)
 
 

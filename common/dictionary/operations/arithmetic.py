@@ -56,7 +56,8 @@ def _of_largest(kind: str, both: str, of_axis: str, method: str, of_two: Callabl
 def _of_number(kind: str, formula: Callable, given: Input, *arguments, names: str = "", **more) -> Entry:
     """A function of one number, which both frameworks call by its kind (and by `names`)."""
     both = f"{kind} .{kind} {names}"
-    return entry(kind, both, both, arguments, formula=formula, **{"proof": proved(given)} | more)
+    more.setdefault("proof", proved(given))
+    return entry(kind, both, both, arguments, formula=formula, **more)
 
 
 def _stepwise(kind: str, formula: Callable, *arguments, **more) -> Entry:

@@ -18,8 +18,8 @@ TRUE, BITS = (boolean(3, 4), boolean(3, 4)), (index(16, 3, 4), index(16, 3, 4))
 def _of_two(kind: str, torch: str, paddle: str, formula: Callable, inputs: tuple[Input, ...] = FEW, **more) -> Entry:
     """A relation of two arrays; nothing of it has a gradient."""
     arguments = (OTHER, *more.pop("arguments", ()))
-    proofs = {"proof": Proof(inputs, gradients=False)}
-    return entry(kind, torch, paddle, arguments, given="all", exact=True, formula=formula, **proofs | more)
+    more.setdefault("proof", Proof(inputs, gradients=False))
+    return entry(kind, torch, paddle, arguments, given="all", exact=True, formula=formula, **more)
 
 
 def _of_number(kind: str, formula: Callable, given: Input, names: str = "") -> Entry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,8 @@ def _window(*names: str) -> list[Argument]:
 
 def convolution(n: int) -> Entry:
     """The convolution over `n` axes."""
-    image, rest = real(2, 4, *(7, 6, 5)[:n]), {"stride": 2, "padding": 1, "groups": 2}
+    image = real(2, 4, *(7, 6, 5)[:n])
+    rest: dict[str, Any] = {"stride": 2, "padding": 1, "groups": 2}
     return entry(
         f"conv{n}d", f"nn.Conv{n}d F.conv{n}d conv{n}d", f"nn.Conv{n}D F.conv{n}d conv{n}d",
         (*CHANNELS, *_window("stride", "padding", "dilation", "groups"), BIASED, WINDOW["padding_mode"]),
@@ -106,7 +108,8 @@ def convolution(n: int) -> Entry:
 
 def transposed_convolution(n: int) -> Entry:
     """The transposed convolution over `n` axes."""
-    image, rest = real(2, 4, *(4, 3, 3)[:n]), {"stride": 2, "padding": 1, "output_padding": 1, "groups": 2}
+    image = real(2, 4, *(4, 3, 3)[:n])
+    rest: dict[str, Any] = {"stride": 2, "padding": 1, "output_padding": 1, "groups": 2}
     last = "groups dilation" if n == 1 else "dilation groups"
     return entry(
         f"conv_transpose{n}d", f"nn.ConvTranspose{n}d F.conv_transpose{n}d conv_transpose{n}d",

@@ -14,15 +14,16 @@ SQUARE, ROWS, LARGE_DIAGONAL = real(3, 3), real(4, 3), positive(3, 3)
 
 def _product(kind: str, formula: Callable, *inputs: Input, torch: str = "", paddle: str = "", **more) -> Entry:
     """A function of two or more arrays."""
+    more.setdefault("proof", proved(*inputs))
     return entry(kind, torch or f"{kind} .{kind}", paddle or f"{kind} .{kind}", more.pop("arguments", ()), given="all",
-                 formula=formula, ordered=True, **{"proof": proved(*inputs)} | more)  # fmt: skip
+                 formula=formula, ordered=True, **more)  # fmt: skip
 
 
 def _of_matrix(kind: str, formula: Callable, *inputs: Input, **more) -> Entry:
     """A function of `linalg`, of one square matrix or a stack of them."""
     names = more.pop("names", f"linalg.{kind}")
-    return entry(kind, names, names, formula=formula,
-                 **{"proof": (proved(SQUARE), proved(real(2, 3, 3)))} | more)  # fmt: skip
+    more.setdefault("proof", (proved(SQUARE), proved(real(2, 3, 3))))
+    return entry(kind, names, names, formula=formula, **more)
 
 
 def _cross(x, y, axis: int = -1):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -74,23 +75,23 @@ def avg_pool(n: int, x, kernel_size, stride=None, padding=0, ceil_mode=False, co
     share = _filled(counted, outer, kernel, stride, ones, counts, 0.0)
     places = [where for _, where in kernel_places(kernel, stride, ones, counts)]
     y, share = (sum(one[(..., *where)] for where in places) for one in (full, share))
-    y = y / (divisor_override or share)
+    y = np.asarray(y / (divisor_override or share))
     return y if x.ndim == n + 2 else y[0]
 
 
 def _other_pools(call: Call) -> Variants:
-    average, ceil = call.entry.kind.startswith("avg"), bool(call.settings.get("ceil_mode", False))
+    average, ceil = call.kind.startswith("avg"), bool(call.settings.get("ceil_mode", False))
     beyond, late = {"ceil_mode": True, "beyond": True}, "ceil_mode and windows that start in the padding"
     changes: dict[str, dict] = {f"ceil_mode {not ceil}": {"ceil_mode": not ceil}}
     if average:
         counts = call.settings.get("count_include_pad", True)
-        whole = int(np.prod(np.broadcast_to(call.settings.get("kernel_size", 1), int(call.entry.kind[-2]))))
+        whole = int(np.prod(np.broadcast_to(call.settings.get("kernel_size", 1), int(call.kind[-2]))))
         changes["the padding not counted" if counts else "the padding counted"] = {"count_include_pad": not counts}
         changes[f"every window divided by {whole}"] = {"divisor_override": whole}
     changes[late] = beyond | ({"divisor_override": whole} if average else {})
     yield from ((words, call.told(**told)) for words, told in changes.items())
     kinds = {entry.kind: entry for entry in ENTRIES}
-    other = kinds[f"{'max' if average else 'avg'}{call.entry.kind[3:]}"]
+    other = kinds[f"{'max' if average else 'avg'}{call.kind[3:]}"]
     own = ("count_include_pad", "divisor_override")
     kept = {name: value for name, value in call.settings.items() if name not in own}
     yield f"{'the largest' if average else 'the mean'} of each window", replace(call, entry=other, settings=kept)
@@ -159,7 +160,7 @@ def _mean(n: int) -> Entry:
 def _adaptive(n: int, mean: bool) -> Entry:
     kind, name = (f"adaptive_{part}_pool{n}d" for part in (("avg",) * 2 if mean else ("max",) * 2))
     of_class = f"nn.Adaptive{'Avg' if mean else 'Max'}Pool{n}"
-    more = {"gradient_factor": _adaptive_factor} if mean else {"kink": "largest", "exact": True}
+    more: dict[str, Any] = {"gradient_factor": _adaptive_factor} if mean else {"kink": "largest", "exact": True}
     image, size = distinct(2, 3, *SIDES[:n]), [3, 2, 2][:n] if n > 1 else 3
     return entry(
         kind, f"{of_class}d F.{name}", f"{of_class}D F.{name}",
@@ -179,18 +180,18 @@ def _lp_pool(n: int, x, norm_type: float, kernel_size, stride=None, ceil_mode: b
     return (summed * math.prod(each(kernel_size, n))) ** (1 / norm_type)
 
 
-IN_FLOAT32 = {"bound": "diagnosis reproduces it", "gradient_bound": "diagnosis reproduces it"}
+ROOT_IN_FLOAT32 = "diagnosis reproduces it"
 
 
 def _power_mean(n: int) -> Entry:
-    image = positive(2, 3, *SIDES[:n])
+    call = Proof((positive(2, 3, *SIDES[:n]),), bound=ROOT_IN_FLOAT32, gradient_bound=ROOT_IN_FLOAT32)
     name = f"lp_pool{n}d"
     return entry(
         name, f"nn.LPPool{n}d F.{name}", f"nn.LPPool{n}D F.{name}",
         (argument("norm_type"), *WINDOW[:2], argument("padding", 0, torch=""), CEIL), formula=partial(_lp_pool, n),
         differs=(Contrast("root in float64", "exact", "taken in float32, 3e-8 off"),),
-        proof=(Proof((image,), {"norm_type": 3.0, "kernel_size": 2}, layer=True, **IN_FLOAT32),
-               Proof((image,), {"norm_type": 2.0, "kernel_size": 3, "stride": 2}, **IN_FLOAT32)),
+        proof=(replace(call, arguments={"norm_type": 3.0, "kernel_size": 2}, layer=True),
+               replace(call, arguments={"norm_type": 2.0, "kernel_size": 3, "stride": 2})),
     )  # fmt: skip
 
 

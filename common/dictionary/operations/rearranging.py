@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -107,7 +108,7 @@ def _where(condition, x, other):
     return np.where(condition, x, other)
 
 
-def _meshgrid(*arrays, indexing: str = "ij"):
+def _meshgrid(*arrays, indexing: Literal["ij", "xy"] = "ij"):
     return np.meshgrid(*arrays, indexing=indexing)[0]
 
 
@@ -174,7 +175,7 @@ ENTRIES: tuple[Entry, ...] = (
     entry("flip", "flip .flip", "flip .flip", (argument("axis", torch="dims"),), exact=True,
           formula=lambda x, axis: np.flip(x, _axes(axis)), proof=(proved(X, axis=[1]), proved(X, axis=[0, -1]))),
     entry("roll", "roll .roll", "roll .roll", (argument("shifts"), argument("axis", None, torch="dims")), exact=True,
-          formula=lambda x, shifts, axis=None: np.roll(x, _axes(shifts), _axes(axis)),
+          formula=lambda x, shifts, axis=None: np.roll(x, shifts, axis),
           proof=(proved(X, shifts=2), proved(X, shifts=[1, -2], axis=[0, 2]))),
     entry("rot90", "rot90 .rot90", "rot90 .rot90",
           (argument("k", 1), argument("axes", (0, 1), torch="dims", paddle_default=[0, 1])), exact=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
@@ -30,6 +31,9 @@ def _normalized(x, p: float = 2.0, axis: int = 1, eps: float = 1e-12):
     return x / np.maximum(np.linalg.norm(x, p, axis, keepdims=True), eps)
 
 
+Interpolation = Literal["linear", "lower", "higher", "midpoint", "nearest"]
+
+
 def axes_of(axis) -> int | tuple[int, ...] | None:
     """Axes as NumPy takes them."""
     return tuple(axis) if isinstance(axis, (list, tuple)) else axis
@@ -49,9 +53,9 @@ def _along(kind: str, reduction: Callable, proofs, *arguments, names: str = "", 
 def _cumulative(kind: str, scan: Callable, *, paddle: str = "axis", **more) -> Entry:
     """A scan along one axis."""
     both = f"{kind} .{kind}"
+    more.setdefault("proof", (proved(X, axis=1), proved(X, axis=-1)))
     return entry(kind, both, both, (argument("axis", torch="dim", paddle=paddle, paddle_default=None),),
-                 formula=scan, positions={kind: "axis"},
-                 **{"proof": (proved(X, axis=1), proved(X, axis=-1))} | more)  # fmt: skip
+                 formula=scan, positions={kind: "axis"}, **more)  # fmt: skip
 
 
 def _logsumexp(x, axis=None, keepdims: bool = False):
@@ -96,13 +100,13 @@ def _vector_norm(x, p: float = 2.0, axis=None, keepdim: bool = False):
     return (np.abs(x) ** p).sum(axes_of(axis), keepdims=keepdim) ** (1 / p)
 
 
-def _norm(x, p: float | str = "fro", axis=None, keepdim: bool = False):
-    if np.ndim(axis) and p != "fro":
+def _norm(x, p: float | Literal["fro"] = "fro", axis=None, keepdim: bool = False):
+    if isinstance(axis, (list, tuple)) and p != "fro":
         raise ValueError(f"{p} over two axes")  # vectors in PyTorch, matrices in Paddle
     return _vector_norm(x, 2.0 if p == "fro" else p, axis, keepdim)
 
 
-def _matrix_norm(x, p: float | str = "fro", axis=(-2, -1), keepdim: bool = False):
+def _matrix_norm(x, p: float | Literal["fro", "nuc"] = "fro", axis=(-2, -1), keepdim: bool = False):
     return np.linalg.norm(x, p, axes_of(axis), keepdim)
 
 
@@ -114,7 +118,7 @@ def _count(x, axis=None, keepdim: bool = False):
     return np.count_nonzero(x, axes_of(axis), keepdims=keepdim)
 
 
-def _quantile(x, q: float, axis=None, keepdim: bool = False, interpolation: str = "linear"):
+def _quantile(x, q: float, axis=None, keepdim: bool = False, interpolation: Interpolation = "linear"):
     return np.quantile(x, q, axes_of(axis), method=interpolation, keepdims=keepdim)
 
 

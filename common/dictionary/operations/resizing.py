@@ -74,6 +74,10 @@ def _other_pads(call: Call) -> Variants:
     yield from reversed_lists(call, "padding")
 
 
+def _differ(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    return a is not None and b is not None and not np.array_equal(a, b)
+
+
 def _other_interpolations(call: Call) -> Variants:
     corners = bool(call.settings.get("align_corners", False))
     rules: dict[str, dict] = {f"align_corners {not corners}": {"align_corners": not corners}}
@@ -84,7 +88,8 @@ def _other_interpolations(call: Call) -> Variants:
             "the first element for a side of length 1": {"corner_of_one": True},
         }
         plain = call.output()
-        changing = [words for words in rules if not np.array_equal(call.told(**rules[words]).output(), plain)]
+        others = {words: call.told(**told).output() for words, told in rules.items()}
+        changing = [words for words, output in others.items() if _differ(output, plain)]
         rules |= {f"{words} and positions told in float32": rules[words] | {"single": True} for words in changing}
         rules["positions told in float32"] = {"single": True}
     for mode in ("nearest", "nearest-exact"):

@@ -31,6 +31,7 @@ ADAPTIVE = ("adam", "adamw")
 STATE = {"velocity": ("velocity", "first"), "first": ("first",), "second": ("second", "square"),
          "average": ("average",)}  # fmt: skip
 Made = tuple[np.ndarray, dict[str, Any]]  # what is added to the weight, and the moments after it
+Rule = Callable[["Step", np.ndarray], Made]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Step:
     def of(self, name: str, default: float = 0.0) -> float:
         return self.settings.get(name, default)
 
-    def kept(self, name: str) -> np.ndarray | float:
+    def kept(self, name: str) -> np.ndarray:
         """A moment from before the step; 0 where there is none yet."""
         value = next((self.state[one] for one in STATE[name] if self.state.get(one) is not None), 0.0)
         return np.asarray(value, np.float64)
@@ -59,10 +60,11 @@ class Step:
         return None if made is None else made[0]
 
     def made(self) -> Made | None:
-        rule, gradient = RULES.get(self.settings.get("kind")), self.gradient * self.of("scale", 1.0)
-        decay = self.of("weight_decay")
-        if rule is None:
-            return None
+        rule = RULES.get(self.settings.get("kind", ""))
+        return None if rule is None else self.made_by(rule)
+
+    def made_by(self, rule: Rule) -> Made:
+        gradient, decay = self.gradient * self.of("scale", 1.0), self.of("weight_decay")
         if self.decoupled:
             change, state = rule(self, gradient)
             return change - self.of("lr") * decay * self.weight, state
@@ -107,7 +109,7 @@ def _rmsprop(step: Step, g: np.ndarray) -> Made:
     return -buffer if inside else -lr * buffer, state
 
 
-RULES: dict[str, Callable[[Step, np.ndarray], Made]] = {
+RULES: dict[str, Rule] = {
     "adam": _adam, "adamw": _adam, "sgd": _sgd, "momentum": _sgd, "nesterov": _sgd, "rmsprop": _rmsprop,
 }  # fmt: skip
 
@@ -115,7 +117,7 @@ RULES: dict[str, Callable[[Step, np.ndarray], Made]] = {
 def _weights_after(kind: str, weight: np.ndarray, gradients: np.ndarray, **settings: float) -> Iterator[np.ndarray]:
     state: dict[str, Any] = {}
     for gradient in gradients:
-        change, state = Step({"kind": kind} | DEFAULTS[kind] | settings, weight, gradient, state).made()
+        change, state = Step({"kind": kind} | DEFAULTS[kind] | settings, weight, gradient, state).made_by(RULES[kind])
         weight = weight + change
         yield weight
 
