@@ -40,7 +40,7 @@ COMPARE_FLOORS = (
 )
 BACKENDS_FLOORS = (
     ("__init__ contract network processes",),
-    ("model_state",),
+    ("model_state value_recorder",),
     ("session", "models"),
     ("torch", "paddle", "recipes"),
 )

@@ -78,7 +78,7 @@ def steps(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
 
 def growth(evidence: Evidence) -> dict[str, list[float]]:
     """For each side: how far float32 on its own is from float64 after each step, in weights."""
-    told = {side: trace.in_mode("train")["float32"].note("growth") for side, trace in evidence.items()}
+    told = {side: trace.in_mode("train")["float32"].note("growth") or [] for side, trace in evidence.items()}
     return {side: [weights for _, weights in each] for side, each in told.items()}
 
 
