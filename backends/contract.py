@@ -1,6 +1,6 @@
 """What a framework must offer to the kit, as protocols: `backends/torch` and `backends/paddle` fulfil them.
 
-The first five are modules: `Device` is `device.py` of each side, and so on. What a function does is said here, once;
+The first six are modules: `Device` is `device.py` of each side, and so on. What a function does is said here, once;
 the modules say only where their framework needs something else than one would think.
 """
 
@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..common.arrays import Arrays
 from ..common.traces.optimizer import OptimizerSettings
 from ..common.weights.optimizer_state import OptimizerState
 
@@ -165,8 +164,8 @@ class Optimizers(Protocol):
         """Kind and numbers under the names of `traces/optimizer.py`; what cannot be told is left out."""
         ...
 
-    def moments(self, optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Arrays]:
-        """What is kept, in the parameters' own layout: `first`, `second`, `velocity` or `square` → name → array."""
+    def kept(self, optimizer: Optimizer, key: str, parameter: Tensor) -> Tensor | None:
+        """What is kept for a parameter under the framework's name of a moment."""
         ...
 
     def load_state(self, optimizer: Optimizer, parameters: Mapping[str, Tensor], state: OptimizerState) -> None:
@@ -195,6 +194,16 @@ class Calls(Protocol):
         ...
 
 
+class Layers(Protocol):
+    """What the framework calls the layers of a spec, which it makes of the spec's numbers in the spec's order."""
+
+    FRAMEWORK: Any  # the package
+    MODEL: type  # what every model of the framework is
+    CLASSES: Mapping[str, Callable]  # by the spec's kinds
+    BIAS: str  # the argument that says whether there is a bias
+    RuledBatchNorm: Callable
+
+
 class Framework(Protocol):
     """The package of one framework, as `load_backend` gives it."""
 
@@ -203,12 +212,9 @@ class Framework(Protocol):
     weights: Weights
     optimizers: Optimizers
     calls: Calls
+    layers: Layers
     MODEL: type  # what every model of the framework is
     rounds_constants: bool  # keeps some constants in float32 in every precision: see `Entry.float32`
     Model: type  # a spec's model, and one of its networks
     Net: type
     Session: type
-
-    def reconstruction_error(self, kind: str, decoded: Tensor, image: Tensor) -> Tensor:
-        """Elementwise squared error, or binary cross-entropy with its logarithms held above −100."""
-        ...

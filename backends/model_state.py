@@ -11,11 +11,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..common.arrays import Arrays
+from ..common.dictionary.index import MOMENTS
 from ..common.dictionary.operations.normalization import COUNTER
 from ..common.dictionary.settings import layer_record
 from ..common.errors import BadInput
+from ..common.weights.fit import misfits
 from ..common.weights.rules import View, joined, to_canonical, to_framework, weight_views
-from .contract import Framework, Model, Tensor
+from .contract import Framework, Model, Optimizer, Tensor
 
 Views = Mapping[str, View]
 
@@ -63,14 +65,7 @@ def load_arrays(backend: Framework, model: Model, views: Views, arrays: Mapping[
     """
     counters = _counting(backend, model)
     shapes = {name: view.shape for name, view in views.items()} | dict.fromkeys(counters, ())
-    wrong = [f"{name} missing" for name in shapes if name not in arrays]
-    wrong += [f"{name} unexpected" for name in arrays if name not in shapes]
-    wrong += [
-        f"{name} is {tuple(arrays[name].shape)}, not {shape}"
-        for name, shape in shapes.items()
-        if name in arrays and tuple(arrays[name].shape) != shape
-    ]
-    if wrong:
+    if wrong := misfits(arrays, shapes):
         raise BadInput(f"the weights do not fit the model: {'; '.join(wrong)}")
     stored = stored_arrays(backend, model, views)
     to_framework(views, {name: arrays[name] for name in views}, stored)
@@ -99,6 +94,18 @@ def gradients(backend: Framework, model: Model) -> Arrays:
         for name, tensor in live.items()
         if getattr(tensor, "grad", None) is not None
     }
+
+
+def moments(backend: Framework, optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Arrays]:
+    """What an optimizer keeps, laid out as the parameters: `first`, `second`, `velocity` or `square` → name → array."""
+    found: dict[str, Arrays] = {}
+    with backend.calls.quiet():
+        for name, parameter in parameters.items():
+            for key, moment in MOMENTS[backend.calls.NAME].items():
+                kept = backend.optimizers.kept(optimizer, key, parameter)
+                if backend.tensors.is_tensor(kept) and kept.shape == parameter.shape:
+                    found.setdefault(moment, {})[name] = backend.tensors.to_numpy(kept)
+    return found
 
 
 def set_training(model: Model, training: bool) -> None:

@@ -1,17 +1,19 @@
 """One walk through a spec for both frameworks: what a network computes is written here and nowhere else.
 
-A backend gives the modules that hold weights, and a `concatenate`; everything else is arithmetic that both kinds of
+A backend gives its kind of module and what its layers are called; everything else is arithmetic that both kinds of
 tensor understand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from ..common.spec import Condition, Dropout, LabelChannel, Latent, Network, Reshape
+from ..common import spec
+from ..common.spec import Activation, Condition, Dropout, LabelChannel, Latent, Network, Reshape
+from .contract import Layers, Tensor
+from .layers import make_layer
 
-Tensor = Any
 Observer = Callable[[str, Tensor], None]
 
 
@@ -96,7 +98,7 @@ def sample_latent(
 def objective_terms(
     objective,
     latent: Latent,
-    reconstruction_error: Callable[[str, Tensor, Tensor], Tensor],
+    functional: Any,
     decoded: Tensor,
     image: Tensor,
     heads: tuple[Tensor, ...],
@@ -104,11 +106,15 @@ def objective_terms(
     """The loss, and the sums over the batch of the reconstruction and KL terms.
 
     Args:
-        reconstruction_error: elementwise squared error or cross-entropy of two `[N, values]` tensors.
+        functional: the framework's `nn.functional`.
         heads: what the encoder gave.
     """
     count = image.shape[0]
-    error = reconstruction_error(objective.reconstruction, decoded.reshape([count, -1]), image.reshape([count, -1]))
+    decoded, image = decoded.reshape([count, -1]), image.reshape([count, -1])
+    if objective.reconstruction == "squared_error":
+        error = (decoded - image).square()
+    else:  # both frameworks hold its logarithms above −100
+        error = functional.binary_cross_entropy(decoded, image, reduction="none")
     each = error.sum(1) if objective.over_values == "sum" else error.mean(1)
     reconstruction = each.sum()
     kl = reconstruction * 0 if objective.kl == "none" else _divergence(objective.kl, latent, *heads).sum()
@@ -122,3 +128,77 @@ def _divergence(form: str, latent: Latent, mean: Tensor, spread: Tensor) -> Tens
     if form == "published_2d":  # twice the exact variance and mean terms: as published, not as derived
         return log_variance.exp() + mean * mean - log_variance / 2 - 0.5
     return -0.5 * (1 + log_variance - mean * mean - log_variance.exp())
+
+
+class _Realised:
+    """A module below which a framework's layers hang, so that its state dict carries the published names."""
+
+    layers: ClassVar[Layers]
+
+    def realise(self, network: Network, prefix: str) -> dict[str, Callable[[Tensor], Tensor]]:
+        """Make a network's layers below this module; returns the callables that `run_network` asks for."""
+        made = {layer.name: make_layer(self.layers, layer) for layer in network.walk() if layer.parameters()}
+        for name, module in made.items():
+            self._attach(prefix + name, module)
+        places = {f"#{i}": layer for i, layer in enumerate(network.layers) if isinstance(layer, Activation)}
+        return made | {place: make_layer(self.layers, layer) for place, layer in places.items()}
+
+    def _attach(self, name: str, module: Any) -> None:
+        """Hang `module` below this one under a dotted name, so that the state dict spells it that way."""
+        root: Any = self
+        *folders, last = name.split(".")
+        for folder in folders:
+            if folder not in dict(root.named_children()):
+                setattr(root, folder, self.layers.MODEL())
+            root = dict(root.named_children())[folder]
+        setattr(root, last, module)
+
+    def concatenate(self, tensors: list[Tensor]) -> Tensor:
+        """Join along channels or features."""
+        return self.layers.FRAMEWORK.concat(tensors, 1)
+
+
+class Net(_Realised):
+    """One network. `forward(x, label)` gives the encoder's heads, or the decoder's image `[N, *shape]`."""
+
+    def __init__(self, network: Network, prefix: str = "") -> None:
+        super().__init__()
+        self.network = network
+        self._callables = (self.realise(network, prefix),)  # in a tuple: not registered a second time
+
+    def forward(self, x: Tensor, label: Tensor | None = None, masks: Mapping | None = None):
+        outputs = run_network(self.network, self._callables[0], self.concatenate, x, label, masks)
+        return outputs if self.network.heads else outputs[0]
+
+
+class Model(_Realised):
+    """Encoder, latent and decoder under canonical names. `forward(image, label, noise)` → image, heads."""
+
+    def __init__(self, model: spec.Model) -> None:
+        super().__init__()
+        self.model = model
+        self._callables = {name: self.realise(network, network.prefix) for name, network in model.networks().items()}
+
+    def run(
+        self,
+        part: str,
+        x: Tensor,
+        label: Tensor | None = None,
+        masks: Mapping | None = None,
+        observe: Observer = unseen,
+    ) -> tuple:
+        """Outputs of one network: heads of `encoder`, or the one image of `decoder`."""
+        network, modules = self.model.networks()[part], self._callables[part]
+        return run_network(network, modules, self.concatenate, x, label, masks, observe)
+
+    def forward(
+        self,
+        image: Tensor,
+        label: Tensor | None,
+        noise: Tensor,
+        masks: Mapping | None = None,
+        observe: Observer = unseen,
+    ):
+        heads = self.run("encoder", image, label, masks, observe)
+        z = sample_latent(self.model.latent, heads, noise, masks, observe)
+        return self.run("decoder", z, label, masks, observe)[0], heads

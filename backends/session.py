@@ -16,7 +16,7 @@ from ..common.traces.writing import Stored, put_all
 from ..common.weights.optimizer_state import OptimizerState
 from . import load_backend
 from .contract import Tensor
-from .model_state import load_arrays, set_training, trained_tensors, views_of, weight_arrays
+from .model_state import load_arrays, moments, set_training, trained_tensors, views_of, weight_arrays
 from .network import Observer, objective_terms, unseen
 from .value_recorder import ValueRecorder
 
@@ -87,8 +87,8 @@ class Session:
     def _state(self, name: str) -> OptimizerState:
         optimizer = self.optimizers[name]
         numbers = self.backend.optimizers.described(optimizer)
-        moments = self.backend.optimizers.moments(optimizer, self._groups[name])
-        first, second = (self._turned(moments.get(moment, {})) for moment in ("first", "second"))
+        kept = moments(self.backend, optimizer, self._groups[name])
+        first, second = (self._turned(kept.get(moment, {})) for moment in ("first", "second"))
         return OptimizerState(self._steps[name], numbers["lr"], numbers["beta1"], numbers["beta2"], first, second)
 
     def load_optimizer_states(self, states: dict[str, OptimizerState]) -> None:
@@ -124,8 +124,8 @@ class Session:
     def _terms(self, image, label, noise, masks, observe: Observer = unseen) -> tuple[Tensor, Tensor, Tensor]:
         set_training(self.model, True)
         decoded, heads = self.model(image, label, noise, masks, observe)
-        error = self.backend.reconstruction_error
-        return objective_terms(self.recipe.objective, self.recipe.model.latent, error, decoded, image, heads)
+        functional = self.backend.layers.FRAMEWORK.nn.functional
+        return objective_terms(self.recipe.objective, self.recipe.model.latent, functional, decoded, image, heads)
 
     def _backward(self, loss: Tensor) -> None:
         self.backend.weights.clear_gradients(self.model)

@@ -16,6 +16,7 @@ from ...common.traces.inputs import describe
 from ...common.traces.reading import FORMAT, VERSION
 from ...common.traces.writing import ErrorsOnly, Lean, Stored, put_all
 from ...common.weights.rules import to_canonical
+from ..model_state import moments
 from .load import telling
 from .model import UserModel
 from .rounding_noise import Noise
@@ -56,7 +57,7 @@ def run_pass(model: UserModel, dtype: str, mode: str, writer, noise: Noise | Non
             optimizer.step()
         model.backend.weights.clear_gradients(model.model)
         put_all(writer, f"weights/{step}", model.weights())
-        for moment, arrays in optimizers.moments(optimizer, model.backend.weights.tensors(model.model)).items():
+        for moment, arrays in moments(model.backend, optimizer, model.backend.weights.tensors(model.model)).items():
             put_all(writer, f"moments/{step}/{moment}", to_canonical(model.views, arrays))
 
 

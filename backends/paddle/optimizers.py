@@ -10,14 +10,11 @@ import paddle
 from paddle import Tensor
 from paddle import optimizer as optim
 
-from ...common.arrays import Arrays
-from ...common.dictionary.index import MOMENTS, NUMBERS, OPTIMIZER_BY_KIND
-from ...common.dictionary.training.optimizers import MOMENTS as ADAM
-from ...common.dictionary.training.optimizers import arguments_of
+from ...common.dictionary.index import NUMBERS, OPTIMIZER_BY_KIND
+from ...common.dictionary.training.optimizers import MOMENTS, arguments_of
 from ...common.traces.optimizer import OptimizerSettings
 from ...common.weights.adam_steps import beta_power
 from ...common.weights.optimizer_state import OptimizerState
-from .calls import quiet
 from .tensors import to_numpy
 
 
@@ -33,8 +30,8 @@ def _made(wanted: OptimizerSettings, parameters: Sequence[Tensor]) -> optim.Opti
 
 def described(optimizer: optim.Optimizer) -> dict[str, Any]:
     # Paddle keeps the numbers as attributes, a decay inside an object; PyTorch has all in its groups.
-    kept = {name: getattr(optimizer, f"_{key}", None) for key, name in NUMBERS["paddle"].items()}
-    numbers = {name: float(value) for name, value in kept.items() if isinstance(value, (int, float))}
+    told = {name: getattr(optimizer, f"_{key}", None) for key, name in NUMBERS["paddle"].items()}
+    numbers = {name: float(value) for name, value in told.items() if isinstance(value, (int, float))}
     attributes = ("_weight_decay", "regularization", "_regularization_coeff")  # the last is Momentum's
     decay = next((one for name in attributes if (one := getattr(optimizer, name, None))), None)
     decay = getattr(optimizer, "_coeff", decay) if type(optimizer).__name__ == "AdamW" else decay
@@ -45,19 +42,8 @@ def described(optimizer: optim.Optimizer) -> dict[str, Any]:
     return {"kind": kind, **more, **numbers, "lr": float(optimizer.get_lr())}
 
 
-def moments(optimizer: optim.Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Arrays]:
-    kept: dict[str, Arrays] = {}
-    with quiet():
-        for name, parameter in parameters.items():
-            for key, moment in MOMENTS["paddle"].items():
-                value = _kept(optimizer, key, parameter)
-                if value is not None and value.shape == parameter.shape:
-                    kept.setdefault(moment, {})[name] = to_numpy(value)
-    return kept
-
-
-def _kept(optimizer: optim.Optimizer, key: str, parameter: Tensor) -> Tensor | None:
-    """What is kept for a parameter. A loaded state waits under the names of its file until the first step."""
+def kept(optimizer: optim.Optimizer, key: str, parameter: Tensor) -> Tensor | None:
+    # A loaded state waits under the names of its file until the first step.
     made = optimizer._accumulators.get(key, {}).get(parameter.name)
     return optimizer._accumulators_holder.get(f"{parameter.name}_{key}_0") if made is None else made
 
@@ -68,9 +54,9 @@ def load_state(optimizer: optim.Adam, parameters: Mapping[str, Tensor], state: O
         if name not in state.first:
             continue
         dtype = str(to_numpy(parameter).dtype)
-        for which, kept in ADAM.items():
+        for which, moment in MOMENTS.items():
             array = np.asarray(getattr(state, which)[name], dtype)
-            entries[f"{parameter.name}_{kept.paddle}_0"] = paddle.to_tensor(array)
+            entries[f"{parameter.name}_{moment.paddle}_0"] = paddle.to_tensor(array)
         for key, beta in (("beta1", state.beta1), ("beta2", state.beta2)):
             entries[f"{parameter.name}_{key}_pow_acc_0"] = paddle.to_tensor(beta_power(beta, state.step, dtype))
     optimizer.set_state_dict(entries)

@@ -8,14 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from ...common.arrays import Arrays
 from ...common.dictionary.entry import rounded
-from ...common.dictionary.index import MOMENTS, NUMBERS, OPTIMIZER_BY_KIND, optimizer_entry
-from ...common.dictionary.training.optimizers import MOMENTS as ADAM
-from ...common.dictionary.training.optimizers import arguments_of
+from ...common.dictionary.index import NUMBERS, OPTIMIZER_BY_KIND, optimizer_entry
+from ...common.dictionary.training.optimizers import MOMENTS, arguments_of
 from ...common.traces.optimizer import OptimizerSettings
 from ...common.weights.optimizer_state import OptimizerState
-from .tensors import to_numpy
 
 
 def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:
@@ -63,13 +60,8 @@ def described(optimizer: optim.Optimizer) -> dict[str, Any]:
     return {"kind": type(optimizer).__name__.lower(), **numbers}
 
 
-def moments(optimizer: optim.Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Arrays]:
-    kept: dict[str, Arrays] = {}
-    for name, parameter in parameters.items():
-        for key, value in optimizer.state.get(parameter, {}).items():
-            if key in MOMENTS["torch"] and torch.is_tensor(value) and value.shape == parameter.shape:
-                kept.setdefault(MOMENTS["torch"][key], {})[name] = to_numpy(value)
-    return kept
+def kept(optimizer: optim.Optimizer, key: str, parameter: Tensor) -> Tensor | None:
+    return optimizer.state.get(parameter, {}).get(key)
 
 
 def load_state(optimizer: optim.Adam, parameters: Mapping[str, Tensor], state: OptimizerState) -> None:
@@ -79,8 +71,8 @@ def load_state(optimizer: optim.Adam, parameters: Mapping[str, Tensor], state: O
         optimizer.state[parameter] = {
             "step": torch.tensor(float(state.step)),
             **{
-                kept.torch: torch.empty_like(parameter).copy_(torch.from_numpy(getattr(state, which)[name]))
-                for which, kept in ADAM.items()
+                moment.torch: torch.empty_like(parameter).copy_(torch.from_numpy(getattr(state, which)[name]))
+                for which, moment in MOMENTS.items()
             },
         }
 

@@ -38,8 +38,8 @@ def test_the_terms_are_those_that_training_minimises(backend, name):
         recipe.model.latent, heads, session.to_device(normal(3, "evaluate/elbo", shape=(len(data), LATENT)))
     )
     (decoded,) = session.infer("decoder", z, None)
-    error = package.layers.reconstruction_error
-    trained = objective_terms(recipe.objective, recipe.model.latent, error, decoded, image, heads)
+    functional = package.layers.FRAMEWORK.nn.functional
+    trained = objective_terms(recipe.objective, recipe.model.latent, functional, decoded, image, heads)
     loss, reconstruction, kl = (float(term) for term in trained)
     if recipe.objective.over_batch == "sum":
         loss /= len(data)

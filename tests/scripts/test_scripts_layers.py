@@ -39,7 +39,9 @@ COMPARE_FLOORS = (
     ("explanation", "summary", "same_inputs"),
 )
 BACKENDS_FLOORS = (
-    ("__init__ contract network processes",),
+    ("__init__ contract processes",),
+    ("layers",),
+    ("network",),
     ("model_state value_recorder",),
     ("session", "models"),
     ("torch", "paddle", "recipes"),

@@ -49,12 +49,18 @@ def mutated(function, old: str, new: str, **names):
 
 def walk(old: str, new: str):
     """A fault in the walk through the networks."""
-    return lambda patch: patch.setattr(_part("model"), "run_network", mutated(network.run_network, old, new))
+    return _in_model("run", "return run_network(", run_network=mutated(network.run_network, old, new))
 
 
 def sample(old: str, new: str):
     """A fault in the sampling of z."""
-    return lambda patch: patch.setattr(_part("model"), "sample_latent", mutated(network.sample_latent, old, new))
+    return _in_model("forward", "sample_latent(", sample_latent=mutated(network.sample_latent, old, new))
+
+
+def _in_model(method: str, body: str, **names):
+    """Paddle's model with a method that calls other functions; PyTorch's, which shares its source, stays."""
+    wrong = mutated(getattr(network.Model, method), body, body, **names)
+    return lambda patch: patch.setattr(_part("model").Model, method, wrong)
 
 
 def divergence(old: str, new: str):
@@ -73,11 +79,11 @@ def layer(name: str, change: Callable):
     """A fault in one layer: `change` gets the layer's module and gives what is called in its place."""
 
     def plant(patch) -> None:
-        model = _part("model")
+        model = _part("model").Model
         realise = model.realise
 
-        def wrong(network, root, prefix):
-            made = realise(network, root, prefix)
+        def wrong(self, network, prefix):
+            made = realise(self, network, prefix)
             place = name.removeprefix(f"{network.name}.")
             if place in made:
                 made[place] = change(made[place])
@@ -135,7 +141,7 @@ def moments_not_restored(patch) -> None:
 
 def batch_statistics_in_evaluation(patch) -> None:
     norm = _part("layers").RuledBatchNorm
-    wrong = mutated(norm.forward, "self._mean, self._variance\n", "x.mean(0), x.var(0, unbiased=False)\n")
+    wrong = mutated(norm.forward, "(x, *statistics,", "(x, x.mean(0), x.var(0, unbiased=False),")
     patch.setattr(norm, "forward", wrong)
 
 
