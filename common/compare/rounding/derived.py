@@ -41,7 +41,6 @@ COMPUTED = {  # … → where its true values are
 BUDGETS = {  # … → what rounding may do to it
     "activation": "forward_bounds",
     "activation in evaluation": "evaluation_bounds",
-    "lowered activation": "lowered_bounds",
     "term": "gradients.terms",
     "weight gradient": "gradients.parameters",
     "activation gradient": "gradients.activations",
@@ -59,7 +58,6 @@ class DerivedRounding:
         self.weights = initial_weights(plan.recipe, plan.seed)
         self.evaluated: Arrays = {}
         self.evaluation_bounds: dict[str, float] = {}
-        self.lowered_bounds: dict[str, float] = {}
 
     def witness(self, about: About) -> Mapping[str, np.ndarray | None]:
         """What is drawn and built must be there as it says; of values, it knows those that it computes itself."""
@@ -135,9 +133,9 @@ class DerivedRounding:
     def forward_bounds(self) -> dict[str, float]:
         return budgets.forward_bounds(self.recipe, self.weights, *self.first)
 
-    def lower(self, dtype: str) -> None:
-        """Take the precision that a lower one is judged with: tf32, float16 or bfloat16."""
-        self.lowered_bounds = budgets.forward_bounds(self.recipe, self.weights, *self.first, dtype=dtype)
+    def lowered_bounds(self, dtype: str) -> dict[str, float]:
+        """What rounding explains in each activation in `dtype`: tf32, float16 or bfloat16."""
+        return budgets.forward_bounds(self.recipe, self.weights, *self.first, dtype=dtype)
 
     def evaluate(self, state: Arrays) -> None:
         """Take the weights that evaluation is judged with."""

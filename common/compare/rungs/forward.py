@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ...dictionary.index import BY_KIND
 from ...traces.plan import EXACT
 from ..facts import About, Cause, Comes, OtherCounts, OtherOperations
+from ..judge import Bounds
 from ..matching.calls import CallPair
 from ..rounding.derived import DerivedRounding
 from ..row import Row
@@ -114,8 +115,10 @@ def numbers_of(made: Sequence[Mapping[str, int]], name: str) -> tuple[int, ...]:
 def lowered(evidence: Evidence, judge: DerivedRounding, dtype: str) -> list[Row]:
     """Every activation of the first batch in `dtype` against the same side's float64, whose mathematics is not judged
     again. Only sides that have such an arithmetic are in the evidence."""
-    judge.lower(dtype)
-    rows = activation_rows(sides_of(evidence, judge, lower=dtype), "lowered activation")
-    for row in rows:
-        row.error64 = row.bound64 = None
+    sides, bounds, rows = sides_of(evidence, judge, lower=dtype), judge.lowered_bounds(dtype), []
+    made = [run.observed for run in sides.main]
+    for name in names_of(*made):
+        about, limits = About("lowered activation", name), Bounds(None, bounds.get(name))
+        rows.append(sides.row(about, "values", numbers_of(made, name), QUANTITY, limits))
+        rows[-1].error64 = None
     return rows
