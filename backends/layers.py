@@ -20,6 +20,8 @@ def make_layer(layers: Layers, layer: spec.Layer) -> Callable[[Tensor], Tensor]:
         return partial(function, negative_slope=layer.slope) if layer.function == "leaky_relu" else function
     if isinstance(layer, spec.BatchNorm):
         return layers.RuledBatchNorm(layer)
+    if not isinstance(layer, spec.Product):
+        raise TypeError(f"{layer.name}: neither framework has a module for {type(layer).__name__}")
     _, *sizes, bias = astuple(layer)
     return layers.CLASSES[layer.kind](*sizes, **{layers.BIAS: bias})
 

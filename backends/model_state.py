@@ -103,7 +103,7 @@ def moments(backend: Framework, optimizer: Optimizer, parameters: Mapping[str, T
         for name, parameter in parameters.items():
             for key, moment in MOMENTS[backend.calls.NAME].items():
                 kept = backend.optimizers.kept(optimizer, key, parameter)
-                if backend.tensors.is_tensor(kept) and kept.shape == parameter.shape:
+                if kept is not None and backend.tensors.is_tensor(kept) and kept.shape == parameter.shape:
                     found.setdefault(moment, {})[name] = backend.tensors.to_numpy(kept)
     return found
 

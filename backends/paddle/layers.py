@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import paddle
 from paddle import Tensor, nn
 
@@ -10,8 +12,8 @@ from .. import layers
 
 FRAMEWORK = paddle
 MODEL = nn.Layer
-CLASSES = {"conv2d": nn.Conv2D, "conv_transpose2d": nn.Conv2DTranspose, "linear": nn.Linear}
-BIAS = "bias_attr"
+CLASSES: Mapping[str, Callable] = {"conv2d": nn.Conv2D, "conv_transpose2d": nn.Conv2DTranspose, "linear": nn.Linear}
+BIAS: str = "bias_attr"
 
 
 class RuledBatchNorm(layers.RuledBatchNorm, nn.BatchNorm2D):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -10,8 +12,8 @@ from .. import layers
 
 FRAMEWORK = torch
 MODEL = nn.Module
-CLASSES = {"conv2d": nn.Conv2d, "conv_transpose2d": nn.ConvTranspose2d, "linear": nn.Linear}
-BIAS = "bias"
+CLASSES: Mapping[str, Callable] = {"conv2d": nn.Conv2d, "conv_transpose2d": nn.ConvTranspose2d, "linear": nn.Linear}
+BIAS: str = "bias"
 
 
 class RuledBatchNorm(layers.RuledBatchNorm, nn.BatchNorm2d):

@@ -11,6 +11,7 @@ from .layers import (
     Layer,
     Linear,
     OneHot,
+    Product,
     Reshape,
     Shape,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "Objective",
     "OneHot",
     "Optimizer",
+    "Product",
     "Recipe",
     "Reshape",
     "Shape",

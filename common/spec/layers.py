@@ -119,6 +119,9 @@ class Linear(Layer):
         return (self.out_features,)
 
 
+Product = Linear | Conv2D | ConvTranspose2D  # layers whose outputs are sums of products with a weight
+
+
 @dataclass(frozen=True)
 class BatchNorm(Layer):
     """Batch normalisation of channels or features.

@@ -115,13 +115,13 @@ def _carry(
     out, rows = {}, []
     for entry in layout:
         old, new = getattr(entry, origin), getattr(entry, into)
-        if old is None or old not in arrays:
-            if new is not None:  # the batch counter, which Paddle does not have
+        if not old or old not in arrays:
+            if new:  # the batch counter, which Paddle does not have
                 out[new] = np.zeros(entry.shape, np.int64)
                 rows.append(ConvertedTensor(new, entry.shape, "int64", "added"))
             continue
         array = arrays[old]
-        if new is None:
+        if not new:
             rows.append(ConvertedTensor(old, array.shape, array.dtype.name, "dropped"))
             continue
         turned = entry.turn(array) if origin != into else array
@@ -160,7 +160,7 @@ def _check_back(layout, into, origin, path, source: dict, written: dict, dtype: 
     exact = True
     for entry in layout:
         old, new = getattr(entry, origin), getattr(entry, into)
-        if old is None or new is None or old not in source:
+        if not old or not new or old not in source:
             continue
         again = entry.turn(result.arrays[new]) if origin != into else result.arrays[new]
         if dtype is None or again.dtype == source[old].dtype:

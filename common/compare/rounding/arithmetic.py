@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ...spec import Activation, BatchNorm, Latent
-from ..witness.layers import Product, but_channels, per_channel, product_map
+from ...spec import Activation, BatchNorm, Latent, Product
+from ..witness.layers import but_channels, per_channel, product_map
 from ..witness.walk import activation
 from .numbers import Precision, Rounded, given, plain_sum, product_sum
 

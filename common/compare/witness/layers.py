@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
-from ...spec import Conv2D, ConvTranspose2D, Linear
-
-Product: TypeAlias = Linear | Conv2D | ConvTranspose2D
+from ...spec import Conv2D, ConvTranspose2D, Linear, Product
 
 
 @dataclass(frozen=True)

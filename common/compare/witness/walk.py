@@ -16,18 +16,16 @@ from ...spec import (
     Activation,
     BatchNorm,
     Condition,
-    Conv2D,
-    ConvTranspose2D,
     Dropout,
     LabelChannel,
     Latent,
     Layer,
-    Linear,
     Network,
+    Product,
     Recipe,
     Reshape,
 )
-from .layers import Product, but_channels, per_channel, product_map
+from .layers import but_channels, per_channel, product_map
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -147,8 +145,8 @@ class _Walk:
             case BatchNorm():
                 statistics = None if self.training else (own["running_mean"], own["running_var"])
                 return self.arithmetic.normalize(layer, x, own["weight"], own["bias"], statistics)
-            case Linear() | Conv2D() | ConvTranspose2D():
-                return self.arithmetic.weigh(layer, own["weight"], own.get("bias"), x)
+        if isinstance(layer, Product):
+            return self.arithmetic.weigh(layer, own["weight"], own.get("bias"), x)
         raise TypeError(f"{layer.name}: the witness has no arithmetic for {type(layer).__name__}")
 
 
