@@ -15,7 +15,6 @@ from ..common.dictionary.index import MOMENTS
 from ..common.dictionary.operations.normalization import COUNTER
 from ..common.dictionary.settings import layer_record
 from ..common.errors import BadInput
-from ..common.weights.fit import misfits
 from ..common.weights.rules import View, joined, to_canonical, to_framework, weight_views
 from .contract import Framework, Model, Optimizer, Tensor
 
@@ -65,7 +64,14 @@ def load_arrays(backend: Framework, model: Model, views: Views, arrays: Mapping[
     """
     counters = _counting(backend, model)
     shapes = {name: view.shape for name, view in views.items()} | dict.fromkeys(counters, ())
-    if wrong := misfits(arrays, shapes):
+    wrong = [f"{name} missing" for name in shapes if name not in arrays]
+    wrong += [f"{name} unexpected" for name in arrays if name not in shapes]
+    wrong += [
+        f"{name} is {tuple(arrays[name].shape)}, not {shape}"
+        for name, shape in shapes.items()
+        if name in arrays and tuple(arrays[name].shape) != shape
+    ]
+    if wrong:
         raise BadInput(f"the weights do not fit the model: {'; '.join(wrong)}")
     stored = stored_arrays(backend, model, views)
     to_framework(views, {name: arrays[name] for name in views}, stored)

@@ -14,11 +14,11 @@ from ...common.compare.matching.graph import nodes_of
 from ...common.compare.matching.layers import Matching, match_nodes
 from ...common.compare.row import Row, judged
 from ...common.distance import relative_error
-from ...common.errors import BadInput, by_size, choose
+from ...common.errors import BadInput, by_size
 from ...common.traces.inputs import Input
 from ...common.traces.plan import Plan
 from ...common.weights import read, write
-from ...common.weights.files import FRAMEWORK_OF, framework_of
+from ...common.weights.files import framework_of
 from ...common.weights.model_conversion import (
     Layout,
     canonical_of,
@@ -28,7 +28,7 @@ from ...common.weights.model_conversion import (
     own_of,
     rows_of,
 )
-from ...common.weights.recipe_conversion import Conversion
+from ...common.weights.recipe_conversion import Conversion, framework_of_target
 from ..model_state import stored_arrays
 from .model import UserModel
 from .nested_tensors import tensors_in
@@ -69,14 +69,12 @@ def convert_model(
     Raises:
         BadInput: the file does not fit the model, or a layer has no certain counterpart; all are listed.
     """
-    into = FRAMEWORK_OF[choose(Path(target).suffix.lower(), FRAMEWORK_OF, "weight format with the extension")]
+    into = framework_of_target(source, target)
     reading = {"key": key, "dtype": source_dtype}
     file = read(source, kind="weights", **reading)
     origin = framework_of(file)
     if Path(target).suffix.lower() == ".pdopt":
         raise BadInput(f"{target}: is for optimiser state; write weights to a .pdparams, .pt or .safetensors file")
-    if Path(target).exists() and Path(target).resolve() == Path(source).resolve():
-        raise BadInput(f"{target}: is the source itself; name another file")
     if origin == into:
         raise BadInput(f"{source}: is {origin}'s already; name a {'.pt' if origin == 'paddle' else '.pdparams'} file")
     plan = Plan(list(inputs), dtypes=("float32",), modes=("eval",))
@@ -93,38 +91,32 @@ def convert_model(
         other = origin if known == into else into
         layouts[other] = other_layout(known, user_models[known].modules, user_models[known].views)
         pairs = {name: name for name in layouts[origin].views if name in layouts[into].views}
-    canonical = canonical_of(file, layouts[origin], models.get(origin) or models[into])
+    reference = models.get(origin) or models[into]
+    canonical = canonical_of(file, layouts[origin], reference)
     moved = {y: canonical[x] for x, y in pairs.items() if x in canonical}
     arrays = own_of(layouts[into], moved)
     missing = [name for name in layouts[into].shapes if name not in arrays]
     if missing:
         raise BadInput(f"{source}: has nothing for {', '.join(missing[:20])} of {models.get(into) or models[origin]}")
-    names = _tensor_names(user_models.get("paddle")) if into == "paddle" else {}
+    names = _tensor_names(user_models) if into == "paddle" else None
     with atomic_path(target) as temporary:
-        write(
-            temporary,
-            arrays,
-            names=names or None,
-            **({"metadata": {"format": "pt"}} if target.lower().endswith(".safetensors") else {}),
-        )
+        write(temporary, arrays, names=names, metadata={"format": "pt"})
         again = read(temporary).arrays
         if not comes_back(canonical, pairs, layouts[into], again):
             raise BadInput(f"{target}: does not come back as it was; nothing is written, please report this")
     rows = rows_of(layouts[origin], layouts[into], pairs, canonical)
-    reference = models.get(origin) or models[into]
     return Converted(Conversion(source, target, reference, "model", rows, True), user_models, matching, reading)
 
 
 def _layout(model: UserModel) -> Layout:
     shapes = {name: tuple(tensor.shape) for name, tensor in model.backend.weights.tensors(model.model).items()}
-    return layout_of(model.framework, model.modules, model.views, shapes)
+    return layout_of(model.modules, model.views, shapes)
 
 
-def _tensor_names(model: UserModel | None) -> dict[str, str]:
+def _tensor_names(models: Mapping[str, UserModel]) -> dict[str, str] | None:
     """Paddle's table from structured names to tensor names, which its optimizer files need."""
-    if model is None:
-        return {}
-    return {name: tensor.name for name, tensor in model.backend.weights.tensors(model.model).items()}
+    model = models.get("paddle")
+    return model and {name: tensor.name for name, tensor in model.backend.weights.tensors(model.model).items()}
 
 
 def _match(

@@ -47,13 +47,13 @@ def _sketched(model: UserModel, examples: int | None):
     return recording, model.forward(recording, "float32", examples=examples)[1]
 
 
-def load_file(model: UserModel, path: str, key: str | None = None, dtype: str | None = None) -> None:
+def load_file(model: UserModel, path: str) -> None:
     """Take the weights of a file in the model's own framework.
 
     Raises:
         BadInput: it is of the other framework, or keys are missing, unexpected or misshapen; all are listed.
     """
-    file = read(path, kind="weights", key=key, dtype=dtype)
+    file = read(path, kind="weights")
     if file.framework not in (None, model.framework):
         raise BadInput(
             f"{path}: is in {file.framework}'s layout, and {model.framework} gives the weights here; "

@@ -24,11 +24,18 @@ def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> 
 
 def _made(wanted: OptimizerSettings, parameters: Sequence[Tensor]) -> optim.Optimizer:
     entry = OPTIMIZER_BY_KIND[wanted.kind]
-    arguments = arguments_of(entry, "torch", wanted.settings)
-    if "betas[0]" in arguments:
-        arguments["betas"] = arguments.pop("betas[0]"), arguments.pop("betas[1]")
     kind = _RMSPropUnderRoot if wanted.kind == "rmsprop" else getattr(optim, entry.torch.classes[0].rpartition(".")[2])
-    return kind(parameters, **arguments)
+    return kind(parameters, **_with_betas(arguments_of(entry, "torch", wanted.settings)))
+
+
+def _with_betas(numbers: dict[str, Any]) -> dict[str, Any]:
+    """`betas[0]` and `betas[1]` as the pair that PyTorch takes."""
+    both = [numbers.pop(name) for name in ("betas[0]", "betas[1]") if name in numbers]
+    return numbers | {"betas": tuple(both)} if both else numbers
+
+
+def _without_betas(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {**group, **{f"betas[{place}]": beta for place, beta in enumerate(group.get("betas", ()))}}
 
 
 def _round_numbers(optimizer: optim.Optimizer) -> None:
@@ -37,21 +44,13 @@ def _round_numbers(optimizer: optim.Optimizer) -> None:
     for group in optimizer.param_groups:
         if entry is None or (entry.kind == "momentum" and not group["momentum"]):
             continue  # Paddle's SGD rounds nothing
-        for argument in entry.arguments:
-            name, _, place = argument.torch[0].partition("[")
-            if argument.name not in entry.float32 or name not in group:
-                continue
-            if place:
-                both = list(group[name])
-                both[int(place[0])] = rounded(both[int(place[0])])
-                group[name] = tuple(both)
-            elif isinstance(group[name], float):
-                group[name] = rounded(group[name])
+        names = {argument.torch[0] for argument in entry.arguments if argument.name in entry.float32}
+        numbers = {name: one for name, one in _without_betas(group).items() if name in names and isinstance(one, float)}
+        group.update(_with_betas({name: rounded(one) for name, one in numbers.items()}))
 
 
 def described(optimizer: optim.Optimizer) -> dict[str, Any]:
-    group = dict(optimizer.param_groups[0])
-    group |= {f"betas[{place}]": beta for place, beta in enumerate(group.get("betas", ()))}
+    group = _without_betas(optimizer.param_groups[0])
     numbers = {
         name: float(group[key]) for key, name in NUMBERS["torch"].items() if isinstance(group.get(key), (int, float))
     }

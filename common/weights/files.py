@@ -128,49 +128,23 @@ def _read_paddle(source: Source, path: str, key: Any, dtype: Any, kind: Any, ver
     tree, tensor_names, protocol = read_paddle(source, dtype)
     where, node = select(tree, key, kind)
     arrays = flatten(node) if key else _own_arrays(node)
-    return WeightFile(
-        path=path,
-        format="pdopt" if is_optimizer(node) else "pdparams",
-        framework="paddle",
-        protocol=protocol,
-        arrays=arrays,
-        names=name_table(node, arrays, tensor_names),
-        tree=tree,
-        key=where,
-        verified=verified,
-    )
+    kept, names = "pdopt" if is_optimizer(node) else "pdparams", name_table(node, arrays, tensor_names)
+    return WeightFile(path, kept, "paddle", protocol, arrays, names, tree, where, verified=verified)
 
 
 def _read_torch(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
     tree, protocol = read_torch(source)
     key, node = select(tree, key, kind)
-    return WeightFile(
-        path=path,
-        format="pt",
-        framework="torch",
-        protocol=protocol,
-        arrays=flatten(node),
-        tree=tree,
-        key=key,
-        verified=verified,
-    )
+    return WeightFile(path, "pt", "torch", protocol, flatten(node), tree=tree, key=key, verified=verified)
 
 
 def _read_safetensors(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
     arrays, metadata = read_safetensors(source)
     if key not in (None, "."):
         raise Malformed("a .safetensors file is flat", "leave out --key")
-    return WeightFile(
-        path=path,
-        format="safetensors",
-        framework=FRAMEWORKS.get(metadata.get("format", "")),
-        protocol=None,
-        arrays=arrays,
-        names=_kept_names(metadata),
-        tree=arrays,
-        metadata={name: value for name, value in metadata.items() if name != NAMES_KEY},
-        verified=verified,
-    )
+    framework, names = FRAMEWORKS.get(metadata.get("format", "")), _kept_names(metadata)
+    told = {name: value for name, value in metadata.items() if name != NAMES_KEY}
+    return WeightFile(path, "safetensors", framework, None, arrays, names, arrays, metadata=told, verified=verified)
 
 
 _READERS: dict[str, Callable[..., WeightFile]] = {

@@ -19,7 +19,7 @@ from ..errors import BadInput, listed
 from . import WeightFile
 from .fit import LISTED, misfits
 from .recipe_conversion import ConvertedTensor, same_bits
-from .rules import View, joined, rows_of_part
+from .rules import View, joined, rows_of_part, to_canonical
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,7 @@ class Layout:
     copies: dict[str, str]  # own name → the own name that it is another name of
 
 
-def layout_of(
-    framework: str, modules: list[dict], views: dict[str, View], own: Mapping[str, tuple[int, ...]]
-) -> Layout:
+def layout_of(modules: list[dict], views: dict[str, View], own: Mapping[str, tuple[int, ...]]) -> Layout:
     """The layout of a model that is there.
 
     Args:
@@ -112,9 +110,7 @@ def canonical_of(file: WeightFile, layout: Layout, model: str) -> dict[str, np.n
     wrong = misfits(arrays, layout.shapes, optional, lambda name: _known(name, layout))
     if wrong:
         raise BadInput(f"{file.path}: does not fit {model}: {listed(wrong, LISTED, '; ')}")
-    return {
-        name: view.take(arrays[view.stored_name]) for name, view in layout.views.items() if view.stored_name in arrays
-    }
+    return to_canonical(layout.views, arrays)
 
 
 def _known(name: str, layout: Layout) -> bool:

@@ -72,11 +72,9 @@ def convert(
         BadInput: the source is damaged or fits no recipe; every missing, unexpected and misshapen key is listed.
         EnvironmentFailed: the target cannot be written.
     """
-    into = FRAMEWORK_OF[choose(Path(target).suffix.lower(), FRAMEWORK_OF, "weight format with the extension")]
+    into = framework_of_target(source, target)
     if dtype is not None:
         choose(dtype, DTYPES, "dtype")
-    if Path(target).exists() and Path(target).resolve() == Path(source).resolve():
-        raise BadInput(f"{target}: is the source itself; name another file")
     file = read(source, key=key, dtype=source_dtype)
     if _is_optimizer(file):
         if dtype is not None:
@@ -85,6 +83,14 @@ def convert(
     if Path(target).suffix.lower() == ".pdopt":
         raise BadInput(f"{source}: holds weights; write them to a .pdparams, .pt or .safetensors file")
     return _convert_weights(file, str(target), into, recipe, part, dtype, settings)
+
+
+def framework_of_target(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> str:
+    """Whose layout a conversion writes. Raises `BadInput` of an unknown extension, and where both are one file."""
+    extension = choose(Path(target).suffix.lower(), FRAMEWORK_OF, "weight format with the extension")
+    if Path(target).exists() and Path(target).resolve() == Path(source).resolve():
+        raise BadInput(f"{target}: is the source itself; name another file")
+    return FRAMEWORK_OF[extension]
 
 
 def _is_optimizer(file: WeightFile) -> bool:
@@ -99,11 +105,9 @@ def _convert_weights(file, target, into, recipe, part, dtype, settings) -> Conve
     names = paddle_names(match.layout)
     if origin == "paddle" and file.names:
         names |= file.names
-    extra = {}
-    if target.lower().endswith(".safetensors"):
-        extra["metadata"] = {"format": "pt", "recipe": match.recipe.name, "part": match.part}
+    metadata = {"format": "pt", "recipe": match.recipe.name, "part": match.part}
     with atomic_path(target) as temporary:
-        write(temporary, arrays, names=names, **extra)
+        write(temporary, arrays, names=names, metadata=metadata)
         exact = _check_back(match.layout, into, origin, temporary, file.arrays, arrays, dtype)
     return Conversion(file.path, target, match.recipe.name, match.part, rows, exact)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...distance import relative_error
 from ...tolerances import bound
+from .evidence import Trial
 
 Found = Iterator[tuple[str, np.ndarray]]
 ENOUGH = 8  # values on which a fitted number is tested: one number fits one value always
@@ -34,6 +35,14 @@ def array_changes(one: np.ndarray, other: np.ndarray, names: tuple[str, str], no
         yield from _rolled(one, other, a, b)
     if same and both and one.size >= ENOUGH and one.any() and other.any():
         yield from _fitted(one, other, a, b, p)
+
+
+def mutual_changes(names: tuple[str, str], arrays: tuple, noun: str, p: float | None = None) -> Iterator[Trial]:
+    """Each of two arrays as a change of the other; arguments as for `array_changes`."""
+    for side in (0, 1):
+        other, wanted, named = arrays[1 - side], arrays[side], (names[1 - side], names[side])
+        for said, made in array_changes(other, wanted, named, noun, p, both=not side):
+            yield Trial(said, "so changed,", made, wanted)
 
 
 def _fitted(one: np.ndarray, other: np.ndarray, a: str, b: str, p: float | None) -> Found:

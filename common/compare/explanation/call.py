@@ -15,7 +15,7 @@ import numpy as np
 from ...dictionary.formula import Call
 from ...dictionary.index import BY_KIND
 from ...distance import relative_error
-from .array_changes import array_changes, rearranged_inputs
+from .array_changes import mutual_changes, rearranged_inputs
 from .evidence import Evidence, Explanation, Trial, exchanged, first_that_removes, removes, reproduces
 from .other_rules import other_rules
 
@@ -137,10 +137,7 @@ def _seen(evidence: Evidence) -> Iterator[Trial]:
     """What the outputs show by themselves, whatever made them."""
     told = [settings.get(name) for settings in evidence.settings for name in ("p", "dropout")]
     p = next((one for one in told if isinstance(one, float)), None)
-    for side in (0, 1):
-        names = evidence.names[1 - side], evidence.names[side]
-        changes = array_changes(evidence.outputs[1 - side], evidence.outputs[side], names, "output", p, both=not side)
-        yield from (Trial(said, "so changed,", made, evidence.outputs[side]) for said, made in changes)
+    yield from mutual_changes(evidence.names, evidence.outputs, "output", p)
     if all(len(one) == 1 for one in evidence.inputs):
         found = rearranged_inputs([one[0] for one in evidence.inputs], evidence.outputs, evidence.names)
         yield from (Trial(said, "with the same order", made, evidence.outputs[1]) for said, made in found)

@@ -13,7 +13,7 @@ import numpy as np
 from ...dictionary.entry import as_in_float32
 from ...dictionary.operations.normalization import MOMENTUM, StatisticsRule, stacked
 from ...distance import relative_error
-from .array_changes import array_changes
+from .array_changes import mutual_changes
 from .evidence import Explanation, Trial, first_that_removes, removes
 from .initial_weights import explain_initial
 from .optimizer_step import explain_step
@@ -83,15 +83,12 @@ def explain_gradient(
 
 
 def _gradient_trials(names: tuple[str, str], gradients: tuple[np.ndarray, np.ndarray], what: str) -> Iterator[Trial]:
+    yield from mutual_changes(names, gradients, what)
     for side in (0, 1):
-        labels = names[1 - side], names[side]
-        found = array_changes(gradients[1 - side], gradients[side], labels, what, both=not side)
-        yield from (Trial(said, "so changed,", made, gradients[side]) for said, made in found)
         if what == "gradient" and not np.any(gradients[side]):
             said = f"{names[side]}'s gradient is zero everywhere, as of a weight that is detached or not trained"
-            yield Trial(
-                said, f"with {names[1 - side]}'s left out", np.zeros(np.shape(gradients[1 - side])), gradients[side]
-            )
+            nothing = np.zeros(np.shape(gradients[1 - side]))
+            yield Trial(said, f"with {names[1 - side]}'s left out", nothing, gradients[side])
 
 
 def explain_exchanged(names: tuple[str, str], weights: tuple[Arrays, Arrays]) -> list[Explanation]:

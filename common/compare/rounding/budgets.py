@@ -153,9 +153,8 @@ def step_budget(
     deviation: np.ndarray,
     step: int = 1,
     second: np.ndarray | None = None,
-    dtype: str = "float32",
 ) -> Budget:
-    """Budget of a parameter after one Adam step, relative to its learning rate: `scale` is the learning rate.
+    """Budget of a parameter after one Adam step in float32, relative to its learning rate, which is the `scale`.
 
     The update is lr · m̂ / (√v̂ + ε). On the first step m̂ = g and √v̂ = |g|: the derivative with respect to g is
     lr · ε / (|g| + ε)², but an element whose sign rounding decides moves by up to 2 lr. Later, at step t, the newest
@@ -166,7 +165,7 @@ def step_budget(
             clipping as the step takes it, and `deviation` is that of its error.
         second: the second moment before the step, in NumPy; None on the first step.
     """
-    rate, once, u = optimizer.learning_rate, unit_roundoff(dtype), np.abs(gradient)
+    rate, once, u = optimizer.learning_rate, ROUNDOFF["float32"], np.abs(gradient)
     share = (1 - optimizer.beta1) / (1 - optimizer.beta1**step)
     if second is None or step == 1:
         moved = rate * optimizer.epsilon / (u + optimizer.epsilon) ** 2 * deviation

@@ -7,7 +7,6 @@ where both are driven by the same code.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -139,19 +138,7 @@ def pick(recipe: Recipe, seed: int, per_parameter: int = 3) -> dict[str, np.ndar
     }
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Gradient of the loss by differences, for some elements of one parameter, all `[k]`.
-
-    `uncertainty` is absolute: what two steps disagree by, or what rounding of the loss leaves, whichever is larger. A
-    kink of a ReLU between the two evaluations shows as a large one.
-    """
-
-    value: np.ndarray
-    uncertainty: np.ndarray
-
-
-def differences(
+def central_differences(
     recipe: Recipe,
     weights: Arrays,
     image,
@@ -159,19 +146,23 @@ def differences(
     noise,
     masks=None,
     picks: Mapping[str, Sequence[int] | np.ndarray] | None = None,
-    step: float = STEP,
-) -> dict[str, Difference]:
-    """Central differences of the loss, with what they are worth: parameter → value and uncertainty of each element.
+) -> dict[str, np.ndarray]:
+    """Gradient of the loss with respect to chosen elements: parameter → float64 `[k]`; NaN where it is not reliable.
 
-    The step is `step` · max(|element|, RMS of the parameter, 0.1): near the cube root of eps, where the cubic term and
+    The step is `STEP` · max(|element|, RMS of the parameter, 0.1): near the cube root of eps, where the cubic term and
     the rounding of the loss weigh alike. Two more steps, a quarter and a sixteenth of it, repeat the measurement; the
     value is that of the neighbours which agree best, so that a kink which only the widest step crosses does no harm.
 
+    A value is uncertain by what two steps disagree by, or what rounding of the loss leaves, whichever is larger; a kink
+    of a ReLU between the two evaluations makes that large. It is unreliable where it exceeds `UNRELIABLE` of the largest
+    derivative found in its parameter or, where all of these are next to nothing, of a thousandth of the largest found
+    anywhere.
+
     Args:
         picks: flat indices by parameter, as `pick` gives them (its choice for seed 0 if None). Others as `forward`.
-    """  # fmt: skip
+    """
     held = {name: np.asarray(array, np.float64) for name, array in weights.items()}
-    result = {}
+    found = {}
     for name, places in (pick(recipe, 0) if picks is None else picks).items():
         flat = held[name].ravel().copy()
         held_here = held | {name: flat.reshape(held[name].shape)}  # a view: nudging `flat` nudges the model
@@ -183,9 +174,14 @@ def differences(
             return result_here
 
         usual = max(float(np.sqrt(np.mean(flat**2))), SMALLEST)
-        found = [_one(at, place, flat[place], step * max(abs(flat[place]), usual)) for place in places]
-        result[name] = Difference(*(np.array(column) for column in zip(*found, strict=True)))
-    return result
+        each = [_one(at, place, flat[place], STEP * max(abs(flat[place]), usual)) for place in places]
+        found[name] = tuple(np.array(column) for column in zip(*each, strict=True))
+    largest = {name: np.abs(value).max() for name, (value, _) in found.items()}
+    floor = max(largest.values()) / 1000
+    return {
+        name: np.where(uncertainty <= UNRELIABLE * max(largest[name], floor), value, np.nan)
+        for name, (value, uncertainty) in found.items()
+    }
 
 
 def _one(at: Callable[[int, float], float], place: int, here: float, wide: float) -> tuple[float, float]:
@@ -198,27 +194,3 @@ def _one(at: Callable[[int, float], float], place: int, here: float, wide: float
     pairs = [(abs(values[i] - values[i + 1]), noise[i + 1], i) for i in range(2)]
     apart, rounding, i = min(pairs, key=lambda pair: pair[0] + pair[1])
     return values[i], max(apart, rounding)
-
-
-def central_differences(
-    recipe: Recipe,
-    weights: Arrays,
-    image,
-    label,
-    noise,
-    masks=None,
-    picks: Mapping[str, Sequence[int] | np.ndarray] | None = None,
-    step: float = STEP,
-) -> dict[str, np.ndarray]:
-    """Gradient of the loss with respect to chosen elements: parameter → float64 `[k]`; NaN where it is not reliable.
-
-    Arguments as for `differences`, whose values these are; an element is unreliable where the uncertainty exceeds
-    `UNRELIABLE` of the largest derivative found in its parameter or, where all of these are next to nothing, of a
-    thousandth of the largest found anywhere.
-    """  # fmt: skip
-    found = differences(recipe, weights, image, label, noise, masks, picks, step)
-    floor = max(np.abs(one.value).max() for one in found.values()) / 1000
-    scales = {name: max(np.abs(one.value).max(), floor) for name, one in found.items()}
-    return {
-        name: np.where(one.uncertainty <= UNRELIABLE * scales[name], one.value, np.nan) for name, one in found.items()
-    }

@@ -80,50 +80,25 @@ class ConvMap:
 
 
 class TransposedMap:
-    """Each input value adds its kernel: `y[n, o, s·i + a − p, s·j + b − p] += w[c, o, a, b] x[n, c, i, j]`."""
+    """The convolution from its output to its input, backwards: `y[n, o, s·i + a − p, s·j + b − p] += w[c, o, a, b]
+    x[n, c, i, j]`."""
 
     def __init__(self, layer: ConvTranspose2D, x_shape: tuple[int, ...]) -> None:
-        self.layer, self.x_shape = layer, x_shape
-        self.sides = layer.output_shape(x_shape[1:])[1:]
-        meeting = (-(-layer.kernel // layer.stride)) ** 2  # kernels that overlap on one output pixel
-        positions = x_shape[0] * x_shape[2] * x_shape[3]
-        self.terms = Terms(layer.in_channels * meeting, layer.out_channels * layer.kernel**2, positions)
-
-    def _places(self) -> Iterator[tuple[int, int, slice, slice]]:
-        """Each place (a, b) of the kernel with the rows and columns of the uncropped output that it reaches."""
-        stride, (height, width) = self.layer.stride, self.x_shape[2:]
-        for a in range(self.layer.kernel):
-            for b in range(self.layer.kernel):
-                yield a, b, slice(a, a + stride * height, stride), slice(b, b + stride * width, stride)
-
-    def _uncropped(self, count: int) -> np.ndarray:
-        p = self.layer.padding
-        return np.zeros((count, self.layer.out_channels, self.sides[0] + 2 * p, self.sides[1] + 2 * p))
-
-    def _inside(self, whole: np.ndarray) -> np.ndarray:
-        p = self.layer.padding
-        return whole[:, :, p : p + self.sides[0], p : p + self.sides[1]]
+        turned = Conv2D(
+            layer.name, layer.out_channels, layer.in_channels, layer.kernel, layer.stride, layer.padding, layer.bias
+        )
+        self.convolution = ConvMap(turned, (x_shape[0], *layer.output_shape(x_shape[1:])))
+        terms = self.convolution.terms
+        self.terms = Terms(terms.to_input, terms.output, terms.to_weight)
 
     def output(self, weight: np.ndarray, x: np.ndarray) -> np.ndarray:
-        whole = self._uncropped(len(x))
-        for a, b, rows, columns in self._places():
-            whole[:, :, rows, columns] += _mix(weight[:, :, a, b].T, x)
-        return self._inside(whole)
+        return self.convolution.to_input(weight, x)
 
     def to_input(self, weight: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        whole = self._uncropped(len(gradient))
-        self._inside(whole)[...] = gradient
-        return np.asarray(
-            sum(_mix(weight[:, :, a, b], whole[:, :, rows, columns]) for a, b, rows, columns in self._places())
-        )
+        return self.convolution.output(weight, gradient)
 
     def to_weight(self, gradient: np.ndarray, x: np.ndarray) -> np.ndarray:
-        whole, kernel = self._uncropped(len(gradient)), self.layer.kernel
-        self._inside(whole)[...] = gradient
-        weight = np.empty((self.layer.in_channels, self.layer.out_channels, kernel, kernel))
-        for a, b, rows, columns in self._places():
-            weight[:, :, a, b] = np.tensordot(x, whole[:, :, rows, columns], ((0, 2, 3), (0, 2, 3)))
-        return weight
+        return self.convolution.to_weight(x, gradient)
 
 
 def _mix(matrix: np.ndarray, x: np.ndarray) -> np.ndarray:
