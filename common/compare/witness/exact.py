@@ -154,7 +154,7 @@ def central_differences(
     value is that of the neighbours which agree best, so that a kink which only the widest step crosses does no harm.
 
     A value is uncertain by what two steps disagree by, or what rounding of the loss leaves, whichever is larger; a kink
-    of a ReLU between the two evaluations makes that large. It is unreliable where it exceeds `UNRELIABLE` of the
+    of a ReLU between the two evaluations makes that large. It is unreliable where that exceeds `UNRELIABLE` of the
     largest derivative found in its parameter or, where all of these are next to nothing, of a thousandth of the largest
     found anywhere.
 
