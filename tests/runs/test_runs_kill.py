@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dualport.common.runs.checkpoint import Checkpoint, Position, load_newest, save
+from dualport.common.errors import BadInput
+from dualport.common.runs.checkpoint import Checkpoint, Position, load_newest, newest, save
 from dualport.common.runs.folder import RunFolder
 
 OPERATIONS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.scandir", "shutil.rmtree", "os.chmod")
@@ -148,3 +149,8 @@ def test_two_checkpoints_are_kept(run):
     for step in (3, 4):
         save(run.checkpoints, state(step))
     assert sorted(path.name for path in run.checkpoints.iterdir()) == ["step-00000003", "step-00000004"]
+
+
+def test_a_folder_that_must_hold_a_checkpoint_says_when_it_has_none(tmp_path):
+    with pytest.raises(BadInput, match="holds no checkpoint; train there first"):
+        newest(tmp_path)
