@@ -104,14 +104,14 @@ def gradients(backend: Framework, model: Model) -> Arrays:
 
 def moments(backend: Framework, optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Arrays]:
     """What an optimizer keeps, laid out as the parameters: `first`, `second`, `velocity` or `square` → name → array."""
-    found: dict[str, Arrays] = {}
+    by_moment: dict[str, Arrays] = {}
     with backend.calls.quiet():
         for name, parameter in parameters.items():
             for key, moment in MOMENTS[backend.calls.NAME].items():
                 kept = backend.optimizers.kept(optimizer, key, parameter)
                 if kept is not None and backend.tensors.is_tensor(kept) and kept.shape == parameter.shape:
-                    found.setdefault(moment, {})[name] = backend.tensors.to_numpy(kept)
-    return found
+                    by_moment.setdefault(moment, {})[name] = backend.tensors.to_numpy(kept)
+    return by_moment
 
 
 def set_training(model: Model, training: bool) -> None:

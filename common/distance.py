@@ -62,14 +62,14 @@ def apart(a: np.ndarray | h5py.Dataset, b: np.ndarray | h5py.Dataset, sample: bo
     for x, y in _pieces(a, b, sample):
         with np.errstate(invalid="ignore", over="ignore"):
             difference = np.subtract(x, y, dtype=np.float64).reshape(-1)
-            found = float(np.dot(difference, difference))
+            total = float(np.dot(difference, difference))
             y64 = y.astype(np.float64, copy=False).reshape(-1)
             sizes += float(np.dot(y64, y64))
-        if not math.isfinite(found):
-            found = _squares_beside_equal(x.reshape(-1), y.reshape(-1), difference)
+        if not math.isfinite(total):
+            total = _squares_beside_equal(x.reshape(-1), y.reshape(-1), difference)
         if not floating:
             unequal += int(np.count_nonzero(x != y))
-        squares += found
+        squares += total
         count += x.size
     if not count:
         return Apart(0.0, 0.0, 0, 0.0)
@@ -99,8 +99,8 @@ def relative_error(a: np.ndarray | None, b: np.ndarray | None, scale: float = 0.
     a, b = np.asarray(a), np.asarray(b)
     if np.array_equal(a, b):
         return 0.0
-    found = apart(a, b)
-    return found.relative(scale) if math.isfinite(found.size) else math.nan
+    distance = apart(a, b)
+    return distance.relative(scale) if math.isfinite(distance.size) else math.nan
 
 
 def ulps(measured: np.ndarray, exact64: np.ndarray, dtype: str = "float32") -> float:
@@ -108,8 +108,8 @@ def ulps(measured: np.ndarray, exact64: np.ndarray, dtype: str = "float32") -> f
 
     0 for equal arrays; inf for an error where every exact value is 0, NaN if a value is not finite.
     """
-    found = apart(np.asarray(measured), np.asarray(exact64))
-    return found.ulps(dtype) if math.isfinite(found.size) and math.isfinite(found.error) else math.nan
+    distance = apart(np.asarray(measured), np.asarray(exact64))
+    return distance.ulps(dtype) if math.isfinite(distance.size) and math.isfinite(distance.error) else math.nan
 
 
 def unit_roundoff(dtype: str) -> float:

@@ -104,8 +104,8 @@ def _default_preview(source: str, name: str) -> Path | None:
     from dualport.common.data import NAMED
 
     if source not in NAMED:
-        own = path if path.is_dir() else path.parent
-        if own.resolve() == Path.cwd():
+        folder = path if path.is_dir() else path.parent
+        if folder.resolve() == Path.cwd():
             return None
     return Path(f"{Path(name).stem}-preview.png")
 

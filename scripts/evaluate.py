@@ -44,12 +44,12 @@ def run(arguments: argparse.Namespace) -> None:
     from dualport.scripts.terminal.stage_progress import StageProgress
 
     _check(arguments)
-    own = RunFolder(arguments.run).read_config()["data"]
+    recorded = RunFolder(arguments.run).read_config()["data"]
     out = Path(arguments.out or Path(arguments.run) / "evaluation.json")
     make_folder(out.parent)  # told before minutes of work, not after
     opened = open_run(arguments.run, arguments.backend, arguments.device)
-    transposed = own.get("transposed", False) if arguments.data is None else arguments.transposed
-    data = held_out_set(opened.recipe, opened.data, own["source"], arguments.data, transposed, arguments.images)
+    transposed = recorded.get("transposed", False) if arguments.data is None else arguments.transposed
+    data = held_out_set(opened.recipe, opened.data, recorded["source"], arguments.data, transposed, arguments.images)
     seed = opened.seed if arguments.seed is None else arguments.seed
     with StageProgress() as progress:
         outcome = evaluate(opened.recipe, opened.session, data, seed, arguments.samples, progress.show)

@@ -76,12 +76,12 @@ def optimizer_steps(weights: WeightFile) -> list[int | None] | None:
     from dualport.common.weights.adam_steps import paddle_steps, torch_steps
     from dualport.common.weights.formats.checkpoint_tree import part_at, state_dicts
 
-    found: set[int | None] = set()
+    steps: set[int | None] = set()
     for key, optimizer in state_dicts(weights.tree).items():
         if optimizer:
             node = part_at(weights.tree, key)
-            found |= torch_steps(node) | paddle_steps(node)
-    return sorted(found, key=lambda step: (step is None, step)) or None
+            steps |= torch_steps(node) | paddle_steps(node)
+    return sorted(steps, key=lambda step: (step is None, step)) or None
 
 
 def statistics(array: np.ndarray) -> dict[str, Any]:

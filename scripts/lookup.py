@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     entries = search.entries_named(arguments.name)
     if arguments.json:
-        print(json.dumps({"name": arguments.name, "entries": [facts(one) for one in entries]}, allow_nan=False))
+        print(json.dumps({"name": arguments.name, "entries": [facts(entry) for entry in entries]}, allow_nan=False))
     elif len(entries) == 1:
         _show(entries[0])
     else:

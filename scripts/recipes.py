@@ -105,12 +105,12 @@ def _facts(recipe):
             f"{objective.reconstruction} + {objective.beta:g} · KL ({objective.kl})); printed: {objective.printed}"
         ),
     )
-    for one in training.optimizers:
+    for optimizer in training.optimizers:
         yield (
-            f"optimiser {one.name}",
+            f"optimiser {optimizer.name}",
             (
-                f"{one.algorithm} lr {one.learning_rate:g}, betas {one.beta1:g} {one.beta2:g}, "
-                f"epsilon {one.epsilon:g}, weight decay {one.weight_decay:g}"
+                f"{optimizer.algorithm} lr {optimizer.learning_rate:g}, betas {optimizer.beta1:g} {optimizer.beta2:g}, "
+                f"epsilon {optimizer.epsilon:g}, weight decay {optimizer.weight_decay:g}"
             ),
         )
     last = "dropped" if training.drop_last else "kept"

@@ -23,9 +23,9 @@ from ...common.weights.model_conversion import (
     Layout,
     canonical_of,
     comes_back,
+    framework_arrays,
     layout_of,
     other_layout,
-    own_of,
     rows_of,
 )
 from ...common.weights.recipe_conversion import Conversion, framework_of_target
@@ -94,7 +94,7 @@ def convert_model(
     reference = models.get(origin) or models[into]
     canonical = canonical_of(file, layouts[origin], reference)
     moved = {y: canonical[x] for x, y in pairs.items() if x in canonical}
-    arrays = own_of(layouts[into], moved)
+    arrays = framework_arrays(layouts[into], moved)
     missing = [name for name in layouts[into].shapes if name not in arrays]
     if missing:
         raise BadInput(f"{source}: has nothing for {', '.join(missing[:20])} of {models.get(into) or models[origin]}")

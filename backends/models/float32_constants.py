@@ -17,7 +17,11 @@ from .arguments import positions
 ROUNDED: dict[str, dict[str, Argument]] = {
     entry.kind: {argument.torch[0]: argument for argument in rounded}
     for entry in OPERATIONS
-    if (rounded := [one for one in entry.arguments if one.torch and entry.float32.get(one.name, 0) is None])
+    if (
+        rounded := [
+            argument for argument in entry.arguments if argument.torch and entry.float32.get(argument.name, 0) is None
+        ]
+    )
 }
 
 

@@ -61,7 +61,7 @@ class _Exchanged:
 
     def _methods(self) -> None:
         steps = [name for name in vars(paddle.Tensor) if not name.startswith("_") and name not in NOT_STEPS]
-        for name in [*steps, *(f"__{one}__" for one in OPERATORS)]:
+        for name in [*steps, *(f"__{operator}__" for operator in OPERATORS)]:
             method = vars(paddle.Tensor).get(name)
             if isinstance(method, (types.FunctionType, types.MethodDescriptorType, types.BuiltinFunctionType)):
                 setattr(paddle.Tensor, name, self._teller(name, method))

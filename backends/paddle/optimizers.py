@@ -33,7 +33,7 @@ def described(optimizer: optim.Optimizer) -> dict[str, Any]:
     told = {name: getattr(optimizer, f"_{key}", None) for key, name in NUMBERS["paddle"].items()}
     numbers = {name: float(value) for name, value in told.items() if isinstance(value, (int, float))}
     attributes = ("_weight_decay", "regularization", "_regularization_coeff")  # the last is Momentum's
-    decay = next((one for name in attributes if (one := getattr(optimizer, name, None))), None)
+    decay = next((value for name in attributes if (value := getattr(optimizer, name, None))), None)
     decay = getattr(optimizer, "_coeff", decay) if type(optimizer).__name__ == "AdamW" else decay
     decay = getattr(decay, "_coeff", getattr(decay, "_regularization_coeff", decay))
     numbers["weight_decay"] = float(decay) if isinstance(decay, (int, float)) else 0.0

@@ -23,7 +23,7 @@ class Trajectory:
         self.recipe, self.path = evidence.side.recipe, evidence.path()
         self.exact, self.rounded = evidence.session("float64"), evidence.session("float64")
         self.single, self.free = evidence.session("float32"), evidence.session("float32")
-        self.rates = {name: one.learning_rate for name, one in self.recipe.owners().items()}
+        self.rates = {name: optimizer.learning_rate for name, optimizer in self.recipe.owners().items()}
         self.taken = 0
         self.lost: dict[str, dict[str, tuple[float, float]]] = {}
         self.growth: list[tuple[float, float]] = []
@@ -52,8 +52,8 @@ class Trajectory:
             writer.put(f"moments/{here}/{moment}", name, array)
         told = (*self.rates, *self.recipe.model.buffers())
         put_all(writer, f"weights/{here}", {name: after.weights[name] for name in told if name in after.weights})
-        for name, one in after.optimizers.items():
-            numbers = [one[key] for key in ("step", "learning_rate", "beta1", "beta2")]
+        for name, state in after.optimizers.items():
+            numbers = [state[key] for key in ("step", "learning_rate", "beta1", "beta2")]
             writer.put(f"settings/{here}", name, np.array(numbers))
         self._in_single(before, plan, step, here)
         self._freely(plan, step, terms, after.weights)
@@ -72,8 +72,10 @@ class Trajectory:
     def _freely(self, plan, step: int, terms: np.ndarray, weights: Arrays) -> None:
         loss = relative_error(take_step(self.free, plan, step)[0], terms[0])
         free = self.free.weights()
-        one, other = (np.concatenate([arrays[name].ravel() for name in self.rates]) for arrays in (free, weights))
-        self.growth.append((loss, relative_error(one, other)))
+        free_vector, other = (
+            np.concatenate([arrays[name].ravel() for name in self.rates]) for arrays in (free, weights)
+        )
+        self.growth.append((loss, relative_error(free_vector, other)))
 
 
 def narrowed(state: Checkpoint) -> Checkpoint:

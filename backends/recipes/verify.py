@@ -32,7 +32,7 @@ def verify(conversion: Conversion, key: str | None = None, source_dtype: str | N
     """
     recipe = recipes.recipe(conversion.recipe, settings or {})
     files = [read(conversion.source, key=key, dtype=source_dtype), read(conversion.target)]
-    found = []
+    rows = []
     for network in recipe.model.networks().values():
         if conversion.part not in ("model", network.name):
             continue
@@ -51,8 +51,8 @@ def verify(conversion: Conversion, key: str | None = None, source_dtype: str | N
             outputs.append(_outputs(load_backend(framework), bare, arrays, inputs))
         worst = max(relative_error(b, a) for a, b in zip(*outputs, strict=True))
         first, second = (f"{framework_of(file)} ({Path(file.path).name})" for file in files)
-        found.append(judged(About("outputs of a network", first, second, network.name), worst, "float32 forward"))
-    return found
+        rows.append(judged(About("outputs of a network", first, second, network.name), worst, "float32 forward"))
+    return rows
 
 
 def _outputs(backend: Framework, network: Network, arrays: Arrays, inputs: list[np.ndarray]) -> list[np.ndarray]:

@@ -40,13 +40,15 @@ def _without_betas(group: Mapping[str, Any]) -> dict[str, Any]:
 
 def _round_numbers(optimizer: optim.Optimizer) -> None:
     """In float64, the numbers that Paddle keeps in float32."""
-    entry = optimizer_entry("torch", [one.__name__ for one in type(optimizer).__mro__])
+    entry = optimizer_entry("torch", [base.__name__ for base in type(optimizer).__mro__])
     for group in optimizer.param_groups:
         if entry is None or (entry.kind == "momentum" and not group["momentum"]):
             continue  # Paddle's SGD rounds nothing
         names = {argument.torch[0] for argument in entry.arguments if argument.name in entry.float32}
-        numbers = {name: one for name, one in _without_betas(group).items() if name in names and isinstance(one, float)}
-        group.update(_with_betas({name: rounded(one) for name, one in numbers.items()}))
+        numbers = {
+            name: value for name, value in _without_betas(group).items() if name in names and isinstance(value, float)
+        }
+        group.update(_with_betas({name: rounded(value) for name, value in numbers.items()}))
 
 
 def described(optimizer: optim.Optimizer) -> dict[str, Any]:

@@ -45,9 +45,9 @@ def epoch_row(torch: Sequence[dict], paddle: Sequence[dict], short: bool) -> Row
     return judged(About("loss of an epoch", number=last), error, quantity)
 
 
-def exchange_row(owner: str, reader: str, own: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> Row:
+def exchange_row(owner: str, reader: str, original: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> Row:
     """Outputs of `owner`'s trained weights in both frameworks: encoder heads and decoded images."""
-    worst = max(relative_error(a, b) for a, b in zip(other, own, strict=True))
+    worst = max(relative_error(a, b) for a, b in zip(other, original, strict=True))
     return judged(About("exchanged weights", owner, reader), worst, "exchanged weights")
 
 

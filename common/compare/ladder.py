@@ -63,8 +63,8 @@ class LadderPlan:
         if self.epochs < 0:
             raise BadInput(f"epochs must be at least 0, but is {self.epochs}")
 
-        for one in self.precisions:
-            choose(one, PRECISIONS, "precision")
+        for precision in self.precisions:
+            choose(precision, PRECISIONS, "precision")
 
     @property
     def rungs(self) -> tuple[str, ...]:

@@ -118,8 +118,8 @@ def diff(
     for mode in modes:
         tell(mode)
         sides = _sides(a, b, names, mode)
-        one, other = sides.main
-        pairs, *left = pair_calls(one, other, layers)
+        run_a, run_b = sides.main
+        pairs, *left = pair_calls(run_a, run_b, layers)
         if mode == modes[0]:
             first = left[0], left[1]
             rungs += [inputs_rung(sides), layers_rung(matching, names), weights_rung(sides, matching)]
@@ -151,7 +151,7 @@ def _both(a: Trace, b: Trace) -> list[str]:
 
 
 def _sides(a: Trace, b: Trace, names: tuple[str, str], mode: str) -> Sides:
-    dtype = next(one for one in _both(a, b) if (one, mode) in a.runs and (one, mode) in b.runs)
+    dtype = next(candidate for candidate in _both(a, b) if (candidate, mode) in a.runs and (candidate, mode) in b.runs)
     runs = (a.in_mode(mode), b.in_mode(mode))
     tried, tried64 = (
         (a.rounding.get(key, {}).get(mode, {}), b.rounding.get(key, {}).get(mode, {}))

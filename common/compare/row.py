@@ -75,7 +75,7 @@ class Row:
         return TOLERANCES[self.quantity].why if self.quantity else wording.UNJUDGED.get(self.about.what, "")
 
     @property
-    def own_error(self) -> float | None:
+    def error_by_itself(self) -> float | None:
         """What a call differs by on its own: as it was measured, else the error of what it made."""
         return self.error64 if self.error_on_same_inputs is None else self.error_on_same_inputs
 

@@ -55,11 +55,11 @@ class ErrorsOnSameInputs:
         if section != "own":
             return
         index = int(name)
-        found = self.errors.setdefault(index, [])
-        other = self.run.array("values", self.wanted[index][len(found)])
-        found.append(relative_error(array, other))
-        if found[-1] > bound("float64 forward") and len(self.kept) < MOST_KEPT and array.nbytes <= MOST_BYTES:
-            self.kept.create_dataset(safe(f"{index}.{len(found) - 1}"), data=array)
+        errors = self.errors.setdefault(index, [])
+        other = self.run.array("values", self.wanted[index][len(errors)])
+        errors.append(relative_error(array, other))
+        if errors[-1] > bound("float64 forward") and len(self.kept) < MOST_KEPT and array.nbytes <= MOST_BYTES:
+            self.kept.create_dataset(safe(f"{index}.{len(errors) - 1}"), data=array)
 
     def note(self, name: str, content) -> None:
         """Nothing: the first pass has told it."""

@@ -45,7 +45,7 @@ def alignment_json(comparison: Comparison) -> dict[str, Any]:
         "rungs": [rung.as_json(names) for rung in comparison.verdict.rungs],
         "first_divergence": None if first is None else _row_json(comparison, *first),
         "own_errors": [_row_json(comparison, rung, row) for rung, row in comparison.by_themselves()],
-        "explanations": [one.as_json() for one in comparison.explanations],
+        "explanations": [explanation.as_json() for explanation in comparison.explanations],
         "unpaired": {name: list(calls) for name, calls in zip(names, comparison.unpaired, strict=True)},
         "moves": {name: list(calls) for name, calls in zip(names, comparison.moves, strict=True)},
         "matching": _matching_json(comparison),
@@ -56,8 +56,8 @@ def alignment_json(comparison: Comparison) -> dict[str, Any]:
 def _alike(x, y) -> bool:
     """Whether two settings are equal; 2 is [2, 2]."""
     x, y = (
-        [one] * len(two) if isinstance(two, list) and not isinstance(one, list) else one
-        for one, two in ((x, y), (y, x))
+        [value] * len(other) if isinstance(other, list) and not isinstance(value, list) else value
+        for value, other in ((x, y), (y, x))
     )
     return x == y
 
@@ -71,7 +71,7 @@ def _row_json(comparison: Comparison, rung: Rung, row: Row) -> dict[str, Any]:
         "where": dict(zip(comparison.names, comparison.lines_of(rung, row), strict=True)),
         "computes": dict(zip(comparison.names, calls, strict=True)),
         "error": number(row.error64),
-        "own": number(row.own_error),
+        "own": number(row.error_by_itself),
         "inherited": number(row.error_of_inputs),
         "bound": number(row.bound64),
         "float32_error": {side: number(error) for side, error in row.error32.items()},

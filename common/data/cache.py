@@ -31,12 +31,12 @@ def cache_root() -> Path:
 def open_array(path: Path, shape: tuple[int, ...]) -> np.memmap | None:
     """The uint8 array kept at `path`, mapped read-only; None where there is none of this shape."""
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):  # absent, or damaged by something else than this kit: made anew
         return None
     # isinstance: a zip archive under this name would give something that is no array
-    good = isinstance(found, np.memmap) and found.dtype == np.uint8 and found.shape == shape
-    return found if good and found.flags.c_contiguous else None
+    good = isinstance(array, np.memmap) and array.dtype == np.uint8 and array.shape == shape
+    return array if good and array.flags.c_contiguous else None
 
 
 def keep_array(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> np.memmap:

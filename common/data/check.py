@@ -131,7 +131,7 @@ def _not_read(names: list[str]) -> str:
 
 
 def _stored(path: Path, problems: list[str]) -> list[Variable]:
-    found = []
+    stored = []
     with open_mat(path, str(path)) as file:
         for name in variables(file)[:MOST_LISTED]:
             try:
@@ -143,8 +143,8 @@ def _stored(path: Path, problems: list[str]) -> list[Variable]:
             if name in (IMAGE, LABEL):
                 ranges = [(part.min(), part.max()) for _, part in blocks(variable, f"{path}: {name}")]
                 low, high = float(min(low for low, _ in ranges)), float(max(high for _, high in ranges))
-            found.append(Variable(name, tuple(variable.shape), str(variable.dtype), low, high))
-    return found
+            stored.append(Variable(name, tuple(variable.shape), str(variable.dtype), low, high))
+    return stored
 
 
 def _in_memory(name: str, values: np.ndarray) -> Variable:
@@ -152,14 +152,14 @@ def _in_memory(name: str, values: np.ndarray) -> Variable:
 
 
 def _problems(data: Dataset, counts: dict[int, int] | None) -> list[str]:
-    found = []
+    problems = []
     if counts is None:
-        found.append("there are no labels: fit for a VAE, not for a CVAE")
+        problems.append("there are no labels: fit for a VAE, not for a CVAE")
     elif absent := [str(digit) for digit, n in counts.items() if not n]:
-        found.append(f"no image is labelled {', '.join(absent)}: a CVAE cannot learn these")
+        problems.append(f"no image is labelled {', '.join(absent)}: a CVAE cannot learn these")
     if len(data) == 1:
-        found.append("there is one image only: training can do no more than repeat it")
+        problems.append("there is one image only: training can do no more than repeat it")
     blank = int((data.images.reshape(len(data), -1).max(1) == data.images.reshape(len(data), -1).min(1)).sum())
     if blank:
-        found.append(f"{blank} of the images are blank")
-    return found
+        problems.append(f"{blank} of the images are blank")
+    return problems

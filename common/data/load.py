@@ -125,5 +125,5 @@ def _read_folder(folder: Path, part: str, transposed: bool, label_meaning: str |
     readable = (entry for entry in there if entry.is_dir() and os.access(entry, os.R_OK | os.X_OK))
     if below := next(filter(holds_images, readable), None):
         raise BadInput(f"{folder}: holds no images itself, but its folder {below.name!r} does; name {below}")
-    found = f"it holds {', '.join(entry.name for entry in there[:5])}" if there else "it is empty"
-    raise BadInput(f"{folder}: holds no {part}.mat, no idx files of that part and no images ({found}); {TAKEN}")
+    content = f"it holds {', '.join(entry.name for entry in there[:5])}" if there else "it is empty"
+    raise BadInput(f"{folder}: holds no {part}.mat, no idx files of that part and no images ({content}); {TAKEN}")

@@ -89,7 +89,7 @@ def argument(
     paddle_default: Any = ..., **more: Any,
 ) -> Argument:  # fmt: skip
     """An argument of calls that no layer keeps. `torch` and `paddle` are its names, "" for none; `name` if not said."""
-    names, other_names = (tuple((name if one is None else one).split()) for one in (torch, paddle))
+    names, other_names = (tuple((name if spelling is None else spelling).split()) for spelling in (torch, paddle))
     return Argument(name, names, other_names, default, default if paddle_default is ... else paddle_default, **more)
 
 

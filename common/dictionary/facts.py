@@ -28,29 +28,29 @@ def facts(entry: Entry) -> dict[str, Any]:
     return {
         "kind": entry.kind,
         "family": FAMILY_OF[id(entry)],
-        **{one: _names(entry, one) for one in FRAMEWORKS},
-        "arguments": [_argument(one) for one in entry.arguments],
-        "weights": [_weight(entry, one) for one in entry.weights],
+        **{framework: _names(entry, framework) for framework in FRAMEWORKS},
+        "arguments": [_argument(argument) for argument in entry.arguments],
+        "weights": [_weight(entry, weight) for weight in entry.weights],
         "formula": _formula(entry),
-        "differs": [{"what": one.what, "torch": one.torch, "paddle": one.paddle, "why": one.why,
-                     "measured_on": one.measured_on} for one in entry.differs],
+        "differs": [{"what": contrast.what, "torch": contrast.torch, "paddle": contrast.paddle, "why": contrast.why,
+                     "measured_on": contrast.measured_on} for contrast in entry.differs],
         "float32_in_paddle": dict(entry.float32),
         "kink": entry.kink,
         "draws": entry.draws,
         "inner_layers": entry.inner_layers,
         **{flag: getattr(entry, flag) for flag in FLAGS},
-        "proof": [_proof(entry, one) for one in entry.proof],
+        "proof": [_proof(entry, proof) for proof in entry.proof],
         "source": entry.source,
     }  # fmt: skip
 
 
 def _names(entry: Entry, framework: str) -> dict[str, Any]:
     names = entry.names(framework)
-    taken = [one for one in entry.arguments if getattr(one, framework)]
+    taken = [argument for argument in entry.arguments if getattr(argument, framework)]
     if framework == "paddle" and entry.paddle_order:
-        taken.sort(key=lambda one: _place(one, entry.paddle_order))
+        taken.sort(key=lambda argument: _place(argument, entry.paddle_order))
     return {"classes": list(names.classes), "functions": list(names.functions), "methods": list(names.methods),
-            "arguments": [with_default(one, framework) for one in taken]}  # fmt: skip
+            "arguments": [with_default(argument, framework) for argument in taken]}  # fmt: skip
 
 
 def _place(argument: Argument, order: tuple[str, ...]) -> int:
@@ -74,7 +74,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and isfinite(value)):
         return value
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(element) for element in value]
     return shown(value)
 
 
@@ -107,14 +107,14 @@ def _proof(entry: Entry, proof: Proof) -> dict[str, Any]:
         if framework == proof.without:
             continue
         names = entry.names(framework)
-        methods = tuple(f"Tensor.{one}" for one in names.methods)
+        methods = tuple(f"Tensor.{method}" for method in names.methods)
         order = (*names.classes, *names.functions) if layer else (*names.functions, *methods)
         called[framework] = proof.names[place] or next(iter(order), "")
     within = _bounds(entry, proof)
     modes = ["training"] if proof.distribution else list(proof.modes)
     return {
         "called": called, "layer": proof.layer, "modes": modes if proof.layer else [],
-        "inputs": [{"shape": list(one.shape), "kind": one.kind, "name": one.name} for one in proof.inputs],
+        "inputs": [{"shape": list(array.shape), "kind": array.kind, "name": array.name} for array in proof.inputs],
         "arguments": {name: _plain(value) for name, value in proof.arguments.items()},
         "shape": list(proof.shape), "steps": proof.steps if entry in (*index.OPTIMIZERS, *index.SCHEDULES) else None,
         "dtype": "float64", "within": within, "unit": "standard errors" if proof.distribution else "relative error",
@@ -151,7 +151,9 @@ def _formula(entry: Entry) -> str | None:
     if formula.__doc__:
         return formula.__doc__.strip().splitlines()[0]
     file = formula.__code__.co_filename
-    texts = {_expression(one) for one in _functions(file) if one.lineno == formula.__code__.co_firstlineno}
+    texts = {
+        _expression(function) for function in _functions(file) if function.lineno == formula.__code__.co_firstlineno
+    }
     there = f"{formula.__name__} in common/dictionary/{Path(file).relative_to(Path(__file__).parent).as_posix()}"
     return texts.pop() or there if len(texts) == 1 else there
 
@@ -159,7 +161,7 @@ def _formula(entry: Entry) -> str | None:
 @functools.cache
 def _functions(file: str) -> list[ast.Lambda | ast.FunctionDef]:
     tree = ast.parse(Path(file).read_text("utf-8"))
-    return [one for one in ast.walk(tree) if isinstance(one, (ast.Lambda, ast.FunctionDef))]
+    return [node for node in ast.walk(tree) if isinstance(node, (ast.Lambda, ast.FunctionDef))]
 
 
 def _expression(node: ast.Lambda | ast.FunctionDef) -> str:
@@ -171,7 +173,7 @@ def _expression(node: ast.Lambda | ast.FunctionDef) -> str:
         len(steps) > MOST_STEPS
         or not isinstance(last, ast.Return)
         or last.value is None
-        or not all(isinstance(one, ast.Assign) for one in steps)
+        or not all(isinstance(statement, ast.Assign) for statement in steps)
     ):
         return ""
     return "; ".join(map(ast.unparse, (*steps, last.value)))

@@ -63,11 +63,11 @@ def evaluate(
     """
     if entry is None or entry.formula is None:
         return None
-    arrays = [_exact(one) for one in inputs]
+    arrays = [_exact(array) for array in inputs]
     try:
         told = understood(entry, settings)
         if entry.operands or entry.by_mode:
-            held = {name: _exact(one) for name, one in weights.items()}
+            held = {name: _exact(array) for name, array in weights.items()}
             held = held or dict(zip(entry.operands, arrays[1:], strict=False))
             if entry.by_mode:
                 told = {"training": training} | told

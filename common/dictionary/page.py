@@ -40,7 +40,7 @@ def sections(entry: Entry) -> Iterator[Section]:
     known = facts(entry)
     yield Section("names", ("", "torch", "paddle"), tuple(_name_rows(entry)))
     if entry.arguments:
-        sides = [known[one]["arguments"] for one in FRAMEWORKS]
+        sides = [known[framework]["arguments"] for framework in FRAMEWORKS]
         places = max(map(len, sides))
         rows = zip(*([*side, *[""] * (places - len(side))] for side in sides), strict=True)
         title = "arguments of class and function, in the order that each takes them"
@@ -74,11 +74,11 @@ def _formula_title(known: dict[str, Any]) -> str:
 def _name_rows(entry: Entry) -> Iterator[tuple[str, str, str]]:
     """Without names that begin with an underscore, unless there are no others."""
     for title, field in (("class", "classes"), ("function", "functions"), ("tensor method", "methods")):
-        sides = [getattr(entry.names(one), field) for one in FRAMEWORKS]
-        public = [[one for one in side if not one.rpartition(".")[2].startswith("_")] for side in sides]
+        sides = [getattr(entry.names(framework), field) for framework in FRAMEWORKS]
+        public = [[name for name in side if not name.rpartition(".")[2].startswith("_")] for side in sides]
         shown = public if any(public) else sides
         if any(shown):
-            ours, theirs = (", ".join(map(_short, one)) or "-" for one in shown)
+            ours, theirs = (", ".join(map(_short, names)) or "-" for names in shown)
             yield title, ours, theirs
 
 
@@ -87,25 +87,25 @@ def _short(path: str) -> str:
 
 
 def _conventions(entry: Entry) -> Iterator[tuple[str, str, str]]:
-    for one in entry.arguments:
-        if one.turned or one.torch != one.paddle:
-            alone = "no such argument" if one.torch else "in Paddle alone"
-            both = one.turned.words if one.turned else "the same"
-            value = both if one.torch and one.paddle else alone
-            yield ", ".join(one.torch) or "-", ", ".join(one.paddle) or "-", value
+    for argument in entry.arguments:
+        if argument.turned or argument.torch != argument.paddle:
+            alone = "no such argument" if argument.torch else "in Paddle alone"
+            both = argument.turned.words if argument.turned else "the same"
+            value = both if argument.torch and argument.paddle else alone
+            yield ", ".join(argument.torch) or "-", ", ".join(argument.paddle) or "-", value
 
 
 def _weight_rows(known: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    if known["inner_layers"] and not any(one["trained"] for one in known["weights"]):
+    if known["inner_layers"] and not any(weight["trained"] for weight in known["weights"]):
         yield "each of its layers' weights", "the same name", "the same layout", "-", "-"
-    for one in known["weights"]:
-        layout = "its two axes exchanged" if one["transposed"] else "the same layout"
-        rows = f", rows {one['part'][0] + 1} of {one['part'][1]}" if one["part"] else ""
-        initial = (_distribution(one["initial"][framework]) for framework in FRAMEWORKS)
+    for weight in known["weights"]:
+        layout = "its two axes exchanged" if weight["transposed"] else "the same layout"
+        rows = f", rows {weight['part'][0] + 1} of {weight['part'][1]}" if weight["part"] else ""
+        initial = (_distribution(weight["initial"][framework]) for framework in FRAMEWORKS)
         yield (
-            (one["torch"] or "-") + rows,
-            one["paddle"] or "-",
-            layout if one["torch"] and one["paddle"] else "-",
+            (weight["torch"] or "-") + rows,
+            weight["paddle"] or "-",
+            layout if weight["torch"] and weight["paddle"] else "-",
             *initial,
         )
 
@@ -115,13 +115,17 @@ def _distribution(key: str) -> str:
 
 
 def _contrast_rows(entry: Entry) -> Iterator[tuple[str, ...]]:
-    for one in entry.arguments:
-        if one.torch and one.paddle and _defaults_differ(one):
-            sides = [with_default(one, framework) for framework in FRAMEWORKS]
-            if not one.turned:  # the names may differ: only the values are of interest
+    for argument in entry.arguments:
+        if argument.torch and argument.paddle and _defaults_differ(argument):
+            sides = [with_default(argument, framework) for framework in FRAMEWORKS]
+            if not argument.turned:  # the names may differ: only the values are of interest
                 sides = [side.partition("=")[2] or "must be given" for side in sides]
-            yield f"default of {one.name}", *sides, f"Paddle's is {one.turned.words}" if one.turned else ""
-    yield from ((one.what, one.torch, one.paddle, one.why) for one in entry.differs)
+            yield (
+                f"default of {argument.name}",
+                *sides,
+                f"Paddle's is {argument.turned.words}" if argument.turned else "",
+            )
+    yield from ((difference.what, difference.torch, difference.paddle, difference.why) for difference in entry.differs)
 
 
 def _defaults_differ(argument: Argument) -> bool:
@@ -145,23 +149,27 @@ def _behaviour(entry: Entry) -> Iterator[tuple[str]]:
 
 
 def _proof_rows(known: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for one in known["proof"]:
-        called = " / ".join(dict.fromkeys(map(_short, one["called"].values())))
-        called += "".join(f" ({framework} alone)" for framework in one["called"]) if len(one["called"]) == 1 else ""
-        given = [f"{how['name']}{how['shape']}".replace(" ", "") for how in one["inputs"]]
-        given += [f"{name}={value}" for name, value in one["arguments"].items()]
-        given += [f"shape {one['shape']}"] if one["shape"] else []
-        given += [f"{one['steps']} steps"] if one["steps"] else []
-        unit = " standard errors" if one["unit"] == "standard errors" else ""
-        within = ", ".join(f"{what} {_power(limit)}{unit}" for what, limit in one["within"].items())
-        modes = f" ({' and '.join(one['modes'])})" if one["modes"] else ""
+    for proof in known["proof"]:
+        called = " / ".join(dict.fromkeys(map(_short, proof["called"].values())))
+        called += "".join(f" ({framework} alone)" for framework in proof["called"]) if len(proof["called"]) == 1 else ""
+        given = [f"{how['name']}{how['shape']}".replace(" ", "") for how in proof["inputs"]]
+        given += [f"{name}={value}" for name, value in proof["arguments"].items()]
+        given += [f"shape {proof['shape']}"] if proof["shape"] else []
+        given += [f"{proof['steps']} steps"] if proof["steps"] else []
+        unit = " standard errors" if proof["unit"] == "standard errors" else ""
+        within = ", ".join(f"{what} {_power(limit)}{unit}" for what, limit in proof["within"].items())
+        modes = f" ({' and '.join(proof['modes'])})" if proof["modes"] else ""
         yield called, ", ".join(given), within + modes
 
 
 def _sources(entry: Entry) -> Iterator[tuple[str]]:
     yield (entry.source,)
     usual = Contrast("", "", "").measured_on
-    yield from ((f"{one.what}: {one.measured_on}",) for one in entry.differs if one.measured_on != usual)
+    yield from (
+        (f"{difference.what}: {difference.measured_on}",)
+        for difference in entry.differs
+        if difference.measured_on != usual
+    )
 
 
 def _power(limit: float) -> str:
@@ -172,7 +180,7 @@ def markdown() -> str:
     """The whole dictionary as a page."""
     parts = [f"<!-- Generated by `{COMMAND} docs/dictionary.md`. Do not edit: change common/dictionary/. -->",
              "# The dictionary", INTRODUCTION.format(count=len(index.ENTRIES))]  # fmt: skip
-    kinds = {name: ", ".join(one.kind for one in entries) for name, entries in FAMILIES.items() if entries}
+    kinds = {name: ", ".join(member.kind for member in entries) for name, entries in FAMILIES.items() if entries}
     parts.append("\n".join(f"- [{name}](#{name}): {there}" for name, there in kinds.items()))
     for name in kinds:
         parts.append(f"## {name}")
@@ -209,7 +217,7 @@ def _escaped(text: str) -> str:
 
 def main(arguments: list[str], show: Callable[[str], None] = print) -> int:
     """Write the page, or with `--check` say whether it is current (exit code 1 if not)."""
-    check, files = "--check" in arguments, [one for one in arguments if one != "--check"]
+    check, files = "--check" in arguments, [argument for argument in arguments if argument != "--check"]
     if len(files) != 1:
         raise BadInput(f"one file is needed: {COMMAND} [--check] docs/dictionary.md")
     file = Path(files[0])

@@ -39,34 +39,34 @@ class Input:
         return np.asarray(_DRAWS[self.kind](self, random))
 
 
-def _probability(one: Input, random: np.random.Generator) -> np.ndarray:
-    drawn = random.uniform(0.2, 1, one.shape)
+def _probability(spec: Input, random: np.random.Generator) -> np.ndarray:
+    drawn = random.uniform(0.2, 1, spec.shape)
     return drawn / drawn.sum(-1, keepdims=True)
 
 
-def _distinct(one: Input, random: np.random.Generator) -> np.ndarray:
-    count = int(np.prod(one.shape))
-    return (random.permutation(count) - count / 2 + random.uniform(0.1, 0.8, count)).reshape(one.shape) / max(4, count)
+def _distinct(spec: Input, random: np.random.Generator) -> np.ndarray:
+    count = int(np.prod(spec.shape))
+    return (random.permutation(count) - count / 2 + random.uniform(0.1, 0.8, count)).reshape(spec.shape) / max(4, count)
 
 
-def _among(one: Input, random: np.random.Generator, what: list[float]) -> np.ndarray:
-    drawn = random.standard_normal(one.shape)
+def _among(spec: Input, random: np.random.Generator, what: list[float]) -> np.ndarray:
+    drawn = random.standard_normal(spec.shape)
     drawn.flat[random.permutation(drawn.size)[: len(what) * (drawn.size // 6)]] = what * (drawn.size // 6)
     return drawn
 
 
 _DRAWS = {
-    "real": lambda one, random: random.standard_normal(one.shape),
-    "positive": lambda one, random: random.uniform(0.5, 2, one.shape),
-    "unit": lambda one, random: random.uniform(-0.9, 0.9, one.shape),
+    "real": lambda spec, random: random.standard_normal(spec.shape),
+    "positive": lambda spec, random: random.uniform(0.5, 2, spec.shape),
+    "unit": lambda spec, random: random.uniform(-0.9, 0.9, spec.shape),
     "probability": _probability,
-    "index": lambda one, random: random.integers(0, one.below, one.shape),
-    "boolean": lambda one, random: random.random(one.shape) < 0.5,
-    "one_hot": lambda one, random: np.eye(one.below)[random.integers(0, one.below, one.shape)],
+    "index": lambda spec, random: random.integers(0, spec.below, spec.shape),
+    "boolean": lambda spec, random: random.random(spec.shape) < 0.5,
+    "one_hot": lambda spec, random: np.eye(spec.below)[random.integers(0, spec.below, spec.shape)],
     "distinct": _distinct,
-    "sign": lambda one, random: random.choice([-1.0, 1.0], one.shape),
-    "gaps": lambda one, random: _among(one, random, [np.nan]),
-    "nonfinite": lambda one, random: _among(one, random, [np.nan, np.inf, -np.inf]),
+    "sign": lambda spec, random: random.choice([-1.0, 1.0], spec.shape),
+    "gaps": lambda spec, random: _among(spec, random, [np.nan]),
+    "nonfinite": lambda spec, random: _among(spec, random, [np.nan, np.inf, -np.inf]),
 }
 
 

@@ -23,7 +23,7 @@ NEAREST = 3  # names that a refusal proposes
 def paths(entry: Entry, framework: str) -> tuple[str, ...]:
     """All that a framework calls it, as one writes it below `torch` or `paddle`: classes, functions, methods."""
     names = entry.names(framework)
-    return (*names.classes, *names.functions, *(f"Tensor.{one}" for one in names.methods))
+    return (*names.classes, *names.functions, *(f"Tensor.{method}" for method in names.methods))
 
 
 def entries_named(name: str) -> list[Entry]:
@@ -37,7 +37,7 @@ def entries_named(name: str) -> list[Entry]:
         BadInput: nothing is called so; the nearest names are proposed.
     """
     wanted, framework = _read(name)
-    known = [one for one in _known() if not framework or one[0] in (framework, "")]
+    known = [row for row in _known() if not framework or row[0] in (framework, "")]
     for fits in (_whole, _end, _last, _spelled):
         chosen = {id(entry): entry for _, path, entry in known if fits(path, wanted, framework)}
         if chosen:

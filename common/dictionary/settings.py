@@ -62,7 +62,7 @@ def layer_record(framework: str, library: tuple[str, ...], path: str, layer: Any
         library: beginnings of the names of the framework's own modules.
     """
     name = type(layer).__name__
-    classes = [one.__name__ for one in type(layer).__mro__ if one.__module__.startswith(library)]
+    classes = [base.__name__ for base in type(layer).__mro__ if base.__module__.startswith(library)]
     entry = layer_entry(framework, classes)
     forward = getattr(type(layer).forward, "__module__", None) or ""
     return {
@@ -74,7 +74,7 @@ def layer_record(framework: str, library: tuple[str, ...], path: str, layer: Any
 
 def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(element) for element in value]
     if isinstance(value, (bool, int, float, str)) or value is None:
         return value
     return value.item() if hasattr(value, "item") and getattr(value, "size", 2) == 1 else str(value)

@@ -23,9 +23,9 @@ def each(value, n: int) -> list[int]:
     """One whole number for each axis."""
     values = [value] * n if np.ndim(value) == 0 else list(value)
     values = values * n if len(values) == 1 else values
-    if len(values) != n or any(int(one) != one for one in values):
+    if len(values) != n or any(int(number) != number for number in values):
         raise ValueError(f"{value} for {n} axes")
-    return [int(one) for one in values]
+    return [int(number) for number in values]
 
 
 def pairs_around(padding, n: int, sizes, kernel, stride, dilation) -> Pairs:
@@ -42,7 +42,7 @@ def pairs_around(padding, n: int, sizes, kernel, stride, dilation) -> Pairs:
         return [(int(before), int(after)) for before, after in padding][-n:]
     if np.ndim(padding) == 1 and len(padding) == 2 * n:
         return list(zip(each(padding[::2], n), each(padding[1::2], n), strict=True))
-    return [(one, one) for one in each(padding, n)]
+    return [(width, width) for width in each(padding, n)]
 
 
 def batched(x: np.ndarray, n: int) -> np.ndarray:
@@ -83,8 +83,8 @@ def reversed_lists(call: Call, name: str) -> Variants:
     pairs = list(zip(value[::2], value[1::2], strict=False))
     orders = {
         "from the last axis to the first": list(value)[::-1],
-        "in pairs from the other end": [one for pair in pairs[::-1] for one in pair],
-        "with before and after exchanged": [one for pair in pairs for one in pair[::-1]],
+        "in pairs from the other end": [number for pair in pairs[::-1] for number in pair],
+        "with before and after exchanged": [number for pair in pairs for number in pair[::-1]],
     }
     for words, order in orders.items():
         if len(order) == len(value):

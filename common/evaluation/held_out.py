@@ -48,7 +48,7 @@ class HeldOut:
 def held_out_set(
     recipe: Recipe,
     trained: Dataset,
-    own: str,
+    run_source: str,
     source: str | None = None,
     transposed: bool = False,
     images: int | None = None,
@@ -68,10 +68,10 @@ def held_out_set(
     """
     if images is not None and images < 1:
         raise BadInput(f"images must be at least 1, but is {images}")
-    chosen = own if source is None else source
+    chosen = run_source if source is None else source
     picked = recipe.data.indices is not None and source is None
     if picked:
-        test, what = trained, f"what the recipe picks from {own}, as picked images have no test part"
+        test, what = trained, f"what the recipe picks from {run_source}, as picked images have no test part"
     else:
         test, what = _test_part(recipe, chosen, transposed)
     _check(recipe, test, chosen)

@@ -36,7 +36,7 @@ def log_likelihoods(
     if samples < 1:
         raise BadInput(f"samples must be at least 1, but is {samples}")
     group = max(1, ROWS // samples)
-    found = np.empty(len(data))
+    estimates = np.empty(len(data))
     for place, images, hot in blocks(recipe, data):
         means, log_sigma = posterior(recipe.model.latent, session.encode(images, hot))
         if log_sigma is None:
@@ -48,9 +48,9 @@ def log_likelihoods(
             draws = [stream(seed, "evaluate/importance", first + row) for row in range(len(means[rows]))]
             weights = _log_weights(session, images[rows], labels, means[rows], log_sigma[rows], draws, samples)
             done = first + len(weights)
-            found[first:done] = np.logaddexp.reduce(weights, axis=1) - np.log(samples)
+            estimates[first:done] = np.logaddexp.reduce(weights, axis=1) - np.log(samples)
             progress("log-likelihood", done, len(data))
-    return found
+    return estimates
 
 
 def _log_weights(session, images, hot, means, log_sigma, draws, samples: int) -> np.ndarray:
@@ -64,8 +64,8 @@ def _log_weights(session, images, hot, means, log_sigma, draws, samples: int) ->
         z = means[:, None] + sigma(log_sigma)[:, None] * noise
         labels = None if hot is None else np.repeat(hot, size, axis=0)
         decoded = finite(session.decode(z.reshape(-1, z.shape[2]), labels), "decoder")
-        zero, one = bernoulli_logs(decoded.reshape(len(images), size, -1))
-        likelihood = zero.sum(2) + ((one - zero) @ pixels)[:, :, 0]
+        off, on = bernoulli_logs(decoded.reshape(len(images), size, -1))
+        likelihood = off.sum(2) + ((on - off) @ pixels)[:, :, 0]
         # Both densities hold −½ log 2π for each latent, which cancels; (z − mean) / σ is the noise.
         prior_over_posterior = 0.5 * (noise**2 - z**2).sum(2) + log_sigma.sum(1)[:, None]
         pieces.append(likelihood + prior_over_posterior)

@@ -38,12 +38,12 @@ class Measure:
         """Only what there is: a skipped measure has a reason and no value."""
         if self.value is None:
             return {"value": None, "skipped": self.note}
-        found = {"value": self.value, "unit": self.unit}
+        fields = {"value": self.value, "unit": self.unit}
         if self.standard_error is not None:
-            found["standard_error"] = self.standard_error
+            fields["standard_error"] = self.standard_error
         if self.note:
-            found["note"] = self.note
-        return found | dict(self.details)
+            fields["note"] = self.note
+        return fields | dict(self.details)
 
 
 def skipped(reason: str) -> Measure:

@@ -73,7 +73,9 @@ class Outcome:
                 each = "  ".join(f"{label}: {share:.2f}" for label, share in measure.details["by_label"].items())
                 told.append(f"{'':<15}by requested label: {each}")
         told += [
-            f"{TITLES[name]:<15}not computed: {one.note}" for name, one in self.measures.items() if one.value is None
+            f"{TITLES[name]:<15}not computed: {missing.note}"
+            for name, missing in self.measures.items()
+            if missing.value is None
         ]
         return [line.rstrip() for line in told]
 
@@ -121,17 +123,17 @@ def elbo_measures(recipe: Recipe, terms: Terms) -> dict[str, Measure]:
     error = "binary cross-entropy in nats" if bernoulli else f"squared error on [{low:g}, {high:g}]"
     divergence = "KL in nats" if objective.kl == "exact" else "KL as published (σ² + μ² − log σ − ½)"
     spread = f"{'summed over' if summed else 'mean of'} {values:,} values"
-    found = {"reconstruction": mean_of(terms.reconstruction, f"{error}, {spread}, an image")}
+    measures = {"reconstruction": mean_of(terms.reconstruction, f"{error}, {spread}, an image")}
     if objective.kl == "none":
-        found["kl"] = skipped(AUTOENCODER if terms.exact_kl is None else "the objective has no KL term")
-        found["loss"] = mean_of(terms.reconstruction, f"{error}, an image", "the reconstruction alone")
+        measures["kl"] = skipped(AUTOENCODER if terms.exact_kl is None else "the objective has no KL term")
+        measures["loss"] = mean_of(terms.reconstruction, f"{error}, an image", "the reconstruction alone")
     else:
-        found["kl"] = mean_of(terms.kl, f"{divergence}, summed over {recipe.model.latent.size} latents, an image")
+        measures["kl"] = mean_of(terms.kl, f"{divergence}, summed over {recipe.model.latent.size} latents, an image")
         weight = "" if objective.beta == 1 else f"{objective.beta:g} · "
         whole = terms.reconstruction + objective.beta * terms.kl
-        found["loss"] = mean_of(whole, f"{error} + {weight}{divergence}, an image", "one posterior sample an image")
-    found["negative_elbo"] = _negative_elbo(recipe, terms)
-    return found
+        measures["loss"] = mean_of(whole, f"{error} + {weight}{divergence}, an image", "one posterior sample an image")
+    measures["negative_elbo"] = _negative_elbo(recipe, terms)
+    return measures
 
 
 def _negative_elbo(recipe: Recipe, terms: Terms) -> Measure:

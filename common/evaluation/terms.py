@@ -57,17 +57,17 @@ def elbo_terms(recipe: Recipe, session: Any, data: Dataset, seed: int, progress:
         means, log_sigma = posterior(latent, session.encode(images, hot))
         z = means if log_sigma is None else means + sigma(log_sigma) * noise[place]
         error = reconstruction_error(objective.reconstruction, finite(session.decode(z, hot), "decoder"), images)
-        exact = own = np.zeros(len(images))
+        exact = kl = np.zeros(len(images))
         if log_sigma is not None:
             exact = divergence("exact", means, log_sigma)
-            own = own if objective.kl == "none" else divergence(objective.kl, means, log_sigma)
-        rows.append((error, own, exact, means))
+            kl = kl if objective.kl == "none" else divergence(objective.kl, means, log_sigma)
+        rows.append((error, kl, exact, means))
         progress("ELBO terms", min(place.stop, len(data)), len(data))
-    error, own, exact, means = (np.concatenate(column) for column in zip(*rows, strict=True))
+    error, kl, exact, means = (np.concatenate(column) for column in zip(*rows, strict=True))
     values = int(np.prod(recipe.model.image_shape))
     return Terms(
         reconstruction=error if objective.over_values == "sum" else error / values,
-        kl=own,
+        kl=kl,
         summed_error=error,
         exact_kl=None if latent.spread == "none" else exact,
         means=means,
@@ -111,15 +111,15 @@ def reconstruction_error(kind: str, decoded: np.ndarray, images: np.ndarray) -> 
     decoded, images = decoded.reshape(count, -1), np.asarray(images, np.float64).reshape(count, -1)
     if kind == "squared_error":
         return np.square(decoded - images).sum(1)
-    zero, one = bernoulli_logs(decoded)
-    return -(zero.sum(1) + (images * (one - zero)).sum(1))
+    off, on = bernoulli_logs(decoded)
+    return -(off.sum(1) + (images * (on - off)).sum(1))
 
 
 def bernoulli_logs(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """log(1 − p) and log p, held above −100 as in training: a p of exactly 0 or 1 has no logarithm."""
     with np.errstate(divide="ignore"):
-        zero, one = np.log1p(-probabilities), np.log(probabilities)
-    return np.maximum(zero, LOWEST_LOG, out=zero), np.maximum(one, LOWEST_LOG, out=one)
+        off, on = np.log1p(-probabilities), np.log(probabilities)
+    return np.maximum(off, LOWEST_LOG, out=off), np.maximum(on, LOWEST_LOG, out=on)
 
 
 def divergence(form: str, means: np.ndarray, log_sigma: np.ndarray) -> np.ndarray:

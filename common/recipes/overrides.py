@@ -60,7 +60,7 @@ def apply_settings(builder: Callable[..., Recipe], settings: dict[str, object]) 
         objective=replace(recipe.objective, **objective),
         training=replace(
             recipe.training,
-            optimizers=tuple(replace(one, **optimizer) for one in recipe.training.optimizers),
+            optimizers=tuple(replace(current, **optimizer) for current in recipe.training.optimizers),
             **training,
         ),
     )

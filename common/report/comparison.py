@@ -150,50 +150,57 @@ def _parting(comparison: Comparison, rung: Rung, row: Row) -> Section:
 
 def _first(rung: Rung, row: Row) -> str:
     """The first divergence in words: its own error against what it inherited."""
-    said = f"First at {row.name} ({rung.name})" + (f": {row.remark}." if row.remark else ".")
+    text = f"First at {row.name} ({rung.name})" + (f": {row.remark}." if row.remark else ".")
     if row.same:
         worst, error = max(row.error32.items(), key=lambda item: (math.isnan(item[1]), item[1]))
         explained = error_text(row.bound32)
-        return f"{said}\n\nfloat32 of {worst} is off by {error_text(error)}, where rounding explains {explained}."
-    inherited, own, limit = row.error_of_inputs, error_text(row.own_error), error_text(row.bound64)
+        return f"{text}\n\nfloat32 of {worst} is off by {error_text(error)}, where rounding explains {explained}."
+    inherited, gap, limit = row.error_of_inputs, error_text(row.error_by_itself), error_text(row.bound64)
     if row.error64 == math.inf:
-        return said
+        return text
     if inherited is None:
-        return f"{said}\n\nThe two differ by {own}; the bound is {limit}."
-    return f"{said}\n\nWhat goes in differs by {error_text(inherited)}, what comes out by {own}; the bound is {limit}."
+        return f"{text}\n\nThe two differ by {gap}; the bound is {limit}."
+    return f"{text}\n\nWhat goes in differs by {error_text(inherited)}, what comes out by {gap}; the bound is {limit}."
 
 
 def _by_themselves(comparison: Comparison) -> list[Block]:
-    found: dict[tuple, list[tuple[Rung, Row]]] = {}
+    groups: dict[tuple, list[tuple[Rung, Row]]] = {}
     for rung, row in comparison.by_themselves():
-        found.setdefault((row.name, row.place.lines), []).append((rung, row))
-    if not found:
+        groups.setdefault((row.name, row.place.lines), []).append((rung, row))
+    if not groups:
         return [Text("No call has an error of its own: what differs was there before, or comes of the step.")]
-    rungs = {rung.name for same in found.values() for rung, _ in same}
+    rungs = {rung.name for same in groups.values() for rung, _ in same}
     note = FOLLOWS if "gradients" in rungs and len(rungs) > 1 else ""
     header = ["what parts by itself", "rung", "its inputs", "itself", *comparison.names]
-    return [Table(header, [_one_by_itself(comparison, same) for same in found.values()], note=note)]
+    return [Table(header, [_row_by_itself(comparison, same) for same in groups.values()], note=note)]
 
 
-def _one_by_itself(comparison: Comparison, same: list[tuple[Rung, Row]]) -> list[Cell]:
+def _row_by_itself(comparison: Comparison, same: list[tuple[Rung, Row]]) -> list[Cell]:
     """One call, with the rungs that it parts in: `forward; eval`."""
     rung, row = same[0]
     pair, lines = comparison.pair_of(rung, row), comparison.lines_of(rung, row)
     calls = ("", "") if pair is None else told_apart(pair)
     sides = [", ".join(part for part in both if part) or None for both in zip(calls, lines, strict=True)]
     where = "; ".join([rung.name, *(other.mode or other.name for other, _ in same[1:])])
-    return [row.name, where, error_text(row.error_of_inputs), error_text(row.own_error), *sides]
+    return [row.name, where, error_text(row.error_of_inputs), error_text(row.error_by_itself), *sides]
 
 
 def _explanations(comparison: Comparison) -> list[Block]:
     if not comparison.explanations:
         return [Text("No known difference explains it.")] if any(comparison.by_themselves()) else []
-    calls = [one.call for one in comparison.explanations]
+    calls = [explanation.call for explanation in comparison.explanations]
     header = ["at", "what was tried", "error before", "after", "removes it"]
     rows = [
-        [one.call, one.text, measured(one.before), measured(one.after), one.removed] for one in comparison.explanations
+        [
+            explanation.call,
+            explanation.text,
+            measured(explanation.before),
+            measured(explanation.after),
+            explanation.removed,
+        ]
+        for explanation in comparison.explanations
     ]
-    marks = [True if one.removed else None for one in comparison.explanations]
+    marks = [True if explanation.removed else None for explanation in comparison.explanations]
     note = "Each difference was applied to one side, and the two compared again."
     failed = comparison.verdict.failed
     left = [row.name for rung, row in comparison.by_themselves() if rung is failed and row.name not in calls]

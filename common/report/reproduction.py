@@ -149,8 +149,8 @@ def published_rows(outcome: Outcome) -> tuple[list[str], list[list[str]]]:
         row = [str(epoch), f"{published:.2f}"]
         for backend in backends:
             history = outcome.history[backend]
-            own = history[epoch]["printed"] if epoch < len(history) else None
-            row += ["", ""] if own is None else [f"{own:.2f}", f"{own / published - 1:+.2%}"]
+            printed = history[epoch]["printed"] if epoch < len(history) else None
+            row += ["", ""] if printed is None else [f"{printed:.2f}", f"{printed / published - 1:+.2%}"]
         rows.append(row)
     return header, rows
 
@@ -168,7 +168,9 @@ def _curves(outcome: Outcome, folder: Path) -> list[Figure | FigureRow]:
     if outcome.published.published:
         per_image = [value / outcome.images for value in outcome.published.published]
         rows = [{"epoch": epoch, "loss": value} for epoch, value in enumerate(per_image)]
-        only_losses = {key: [{"epoch": r["epoch"], "loss": r["loss"]} for r in own] for key, own in histories.items()}
+        only_losses = {
+            key: [{"epoch": r["epoch"], "loss": r["loss"]} for r in history] for key, history in histories.items()
+        }
         path = folder / f"{name}-published.png"
         drawing.loss_curves(path, {"published": rows, **only_losses}, title=f"{name}: beside the published loss")
         blocks.append(Figure(path, "The published loss of each epoch, per image, and both frameworks'."))
@@ -215,14 +217,20 @@ def _beside_each_other(outcomes: Sequence[Outcome]) -> list[Section]:
         backend = _backends(family[0])[-1]
         header = ["recipe", "framework", "loss", "reconstruction", "KL"]
         rows = [
-            [one.trained.name, name, *(f"{one.history[name][-1][key]:.3f}" for key in ("loss", "reconstruction", "kl"))]
-            for one in family
-            for name in _backends(one)
+            [
+                member.trained.name,
+                name,
+                *(f"{member.history[name][-1][key]:.3f}" for key in ("loss", "reconstruction", "kl")),
+            ]
+            for member in family
+            for name in _backends(member)
         ]
         blocks: list[Table | FigureRow] = [Table(header, rows, note="Last epoch, means per image.")]
         for name in ("reconstructions.png", "samples.png"):
-            if all((one.runs[backend] / "figures" / name).exists() for one in family):
-                paths = [one.runs[backend] / "figures" / name for one in family]
-                blocks.append(FigureRow([one.trained.name for one in family], paths, f"{Path(name).stem}, {backend}"))
+            if all((member.runs[backend] / "figures" / name).exists() for member in family):
+                paths = [member.runs[backend] / "figures" / name for member in family]
+                blocks.append(
+                    FigureRow([member.trained.name for member in family], paths, f"{Path(name).stem}, {backend}")
+                )
         sections.append(Section(f"Beside each other: {source}", "", blocks))
     return sections

@@ -91,7 +91,7 @@ def _ratio(values: Sequence[float | None]) -> str:
 
 
 def _percent(values: Sequence[float | None]) -> str:
-    found = [value for value in values if value is not None]
-    if not found:
+    numbers = [value for value in values if value is not None]
+    if not numbers:
         return "–"
-    return f"{max(found):.0%}" if all(map(math.isfinite, found)) else "inf"
+    return f"{max(numbers):.0%}" if all(map(math.isfinite, numbers)) else "inf"

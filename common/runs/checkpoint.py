@@ -77,14 +77,16 @@ def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
         BadInput: there are checkpoints, but none of them is whole.
     """
     complaints = []
-    found = sorted((path for path in folder.glob("step-*") if path.is_dir()), key=_step, reverse=True)
-    for path in found:
+    checkpoints = sorted((path for path in folder.glob("step-*") if path.is_dir()), key=_step, reverse=True)
+    for path in checkpoints:
         try:
             return _load(path), complaints
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             complaints.append(f"{path}: is damaged ({error}); taking the one before it")
-    if found:
-        raise BadInput(f"{folder}: none of its {len(found)} checkpoints is whole; train again into another folder")
+    if checkpoints:
+        raise BadInput(
+            f"{folder}: none of its {len(checkpoints)} checkpoints is whole; train again into another folder"
+        )
     return None, complaints
 
 

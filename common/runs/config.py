@@ -20,13 +20,13 @@ LONGEST = 12  # differences named in one refusal
 
 def versions() -> dict[str, str]:
     """Versions of Python, of this kit, and of what the numbers depend on."""
-    found = {"python": platform.python_version(), "dualport": metadata.version("dualport")}
+    installed = {"python": platform.python_version(), "dualport": metadata.version("dualport")}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def run_config(job, dataset) -> dict[str, Any]:
@@ -57,11 +57,11 @@ def agrees(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     Raises:
         BadInput: anything else differs; the differences are listed.
     """
-    found = []
+    changes = []
     for key in ("recipe", "seed", "spec", "data", "start"):
-        found += list(differences(key, old.get(key), new[key]))
+        changes += list(differences(key, old.get(key), new[key]))
     free = ("spec.training.epochs", "data.source")
-    wrong = [f"{key} was {was!r}, is {now!r}" for key, was, now in found if key not in free]
+    wrong = [f"{key} was {was!r}, is {now!r}" for key, was, now in changes if key not in free]
     if wrong:
         raise BadInput(f"the run cannot go on with other settings: {listed(wrong, LONGEST, '; ')}")
     stage = {key: old.get(key) for key in ("backend", "device", "versions")}

@@ -163,10 +163,10 @@ class Model:
 
     def dropouts(self) -> list[tuple[Dropout, Shape]]:
         """Every dropout with the shape of its mask for one example."""
-        found = [
+        dropouts = [
             (layer, given)
             for network in self.networks().values()
             for layer, given, _ in network.shapes()
             if isinstance(layer, Dropout)
         ]
-        return found + ([(self.latent.dropout, self.decoder.input_shape)] if self.latent.dropout else [])
+        return dropouts + ([(self.latent.dropout, self.decoder.input_shape)] if self.latent.dropout else [])

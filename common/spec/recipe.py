@@ -140,4 +140,6 @@ class Recipe:
 
     def owners(self) -> dict[str, Optimizer]:
         """Each parameter that is trained, by its canonical name, with the optimiser that steps it."""
-        return {name: one for one in self.training.optimizers for name in self.optimizer_parameters(one)}
+        return {
+            name: optimizer for optimizer in self.training.optimizers for name in self.optimizer_parameters(optimizer)
+        }

@@ -59,13 +59,13 @@ def parse_inputs(texts: Sequence[str]) -> list[Input]:
     Raises:
         BadInput: a word is not of the form, or a file is not an array file; or one name is given twice.
     """
-    found = [one for text in texts for one in _parse(text)]
-    names = [one.name for one in found if one.name]
+    inputs = [given for text in texts for given in _parse(text)]
+    names = [given.name for given in inputs if given.name]
     if len(set(names)) < len(names):
         raise BadInput(f"--input gives a name twice: {', '.join(names)}")
-    if not found:
+    if not inputs:
         raise BadInput(f"a model needs inputs: --input 4,3,32,32; {EXAMPLE}")
-    return found
+    return inputs
 
 
 def _parse(text: str) -> list[Input]:
@@ -126,7 +126,9 @@ def as_inputs(inputs: Any) -> list[Input]:
     if isinstance(inputs, Mapping):
         return [_given(name, value) for name, value in inputs.items()]
     many = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    return [one for value in many for one in (parse_inputs([value]) if isinstance(value, str) else [_given("", value)])]
+    return [
+        given for value in many for given in (parse_inputs([value]) if isinstance(value, str) else [_given("", value)])
+    ]
 
 
 def _given(name: str, value: Any) -> Input:
@@ -144,10 +146,10 @@ def describe(inputs: Sequence[Input]) -> list[dict]:
     """What was given, for the head of a trace."""
     return [
         {
-            "name": one.name,
-            "shape": list(one.shape),
-            "dtype": one.dtype,
-            "from": one.source if one.values is None else "file",
+            "name": given.name,
+            "shape": list(given.shape),
+            "dtype": given.dtype,
+            "from": given.source if given.values is None else "file",
         }
-        for one in inputs
+        for given in inputs
     ]

@@ -21,12 +21,12 @@ class MemoryGroup(dict):
 
     def get(self, path: str, default=None):
         """The array or group at a path of names."""
-        found = self
+        node = self
         for name in path.split("/"):
-            found = dict.get(found, name)
-            if found is None:
+            node = dict.get(node, name)
+            if node is None:
                 return default
-        return found
+        return node
 
     def take(self, group) -> None:
         """Take all that another group holds, of a file or in memory."""

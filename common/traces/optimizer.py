@@ -33,7 +33,7 @@ def parse_optimizer(text: str) -> OptimizerSettings:
     kind, _, words = text.partition(":")
     known = DEFAULTS[choose(kind.strip().lower(), DEFAULTS, "optimiser")]
     settings = dict(known)
-    for word in filter(None, (one.strip() for one in words.split(","))):
+    for word in filter(None, (part.strip() for part in words.split(","))):
         name, _, value = word.partition("=")
         name = choose(name.strip(), known, f"setting of {kind}")
         try:

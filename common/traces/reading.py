@@ -68,28 +68,28 @@ class Run:
 
     def __init__(self, group, name: str, dtype: str, mode: str) -> None:
         self.group, self.name, self.dtype, self.mode = group, name, dtype, mode
-        self.calls = [call_of(one) for one in self.note("calls") or []]
+        self.calls = [call_of(call) for call in self.note("calls") or []]
         self.sources: dict[int, str] = {int(number): source for number, source in (self.note("sources") or {}).items()}
 
     def array(self, section: str, name: str | int) -> np.ndarray | None:
         """One array, or None where there is none."""
         with _readable(self.name):
-            found = self.stored(section, name)
-            return None if found is None else found[()]
+            dataset = self.stored(section, name)
+            return None if dataset is None else dataset[()]
 
     def stored(self, section: str, name: str | int):
         """The data set of an array, to be read in pieces; or None."""
         with _readable(self.name):
-            found = self._at(section, name)
-            return None if found is None else _checked(found, self.name)
+            dataset = self._at(section, name)
+            return None if dataset is None else _checked(dataset, self.name)
 
     def shape(self, section: str, name: str | int) -> tuple[int, ...] | None:
-        found = self._at(section, name)
-        return None if found is None else tuple(found.shape)
+        dataset = self._at(section, name)
+        return None if dataset is None else tuple(dataset.shape)
 
     def dtype_of(self, section: str, name: str | int) -> str:
-        found = self._at(section, name)
-        return "" if found is None else found.dtype.name
+        dataset = self._at(section, name)
+        return "" if dataset is None else dataset.dtype.name
 
     def _at(self, section: str, name: str | int):
         return self.group.get(f"{section}/{safe(str(name))}")
@@ -104,8 +104,8 @@ class Run:
 
     def lost(self, section: str, name: str) -> Apart | None:
         """How far a large array of a lower precision is from the exact one, where that is all that was written."""
-        found = self._lost.get(section, {}).get(name)
-        return None if found is None else Apart(float(found[0]), float(found[1]), 2**16, 0.0)
+        numbers = self._lost.get(section, {}).get(name)
+        return None if numbers is None else Apart(float(numbers[0]), float(numbers[1]), 2**16, 0.0)
 
     def names(self, section: str) -> list[str]:
         group = self.group.get(section)
@@ -217,11 +217,11 @@ def _refuse_links(file, name: str) -> None:
             link = group.get(key, getlink=True)
             if not isinstance(link, h5py.HardLink):
                 raise BadInput(f"{name}: {key[:40]!r} is a link out of the file; record the trace again")
-            found = group[key]
-            if isinstance(found, h5py.Group):
-                look(found)
+            member = group[key]
+            if isinstance(member, h5py.Group):
+                look(member)
             else:
-                _checked(found, name)
+                _checked(member, name)
 
     look(file)
 
@@ -237,10 +237,10 @@ def _checked(dataset, name: str):
 
 
 def _json(group, key: str, name: str):
-    found = _checked(group[key], name)
-    if found.nbytes > LARGEST_TEXT or found.dtype != np.uint8:
+    dataset = _checked(group[key], name)
+    if dataset.nbytes > LARGEST_TEXT or dataset.dtype != np.uint8:
         raise BadInput(f"{name}: {key} is not text; record the trace again")
-    return json.loads(found[()].tobytes())
+    return json.loads(dataset[()].tobytes())
 
 
 def call_of(content: dict) -> Call:

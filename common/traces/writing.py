@@ -61,12 +61,12 @@ class Lean(Stored):
         self.lost: dict[str, dict[str, tuple[float, float]]] = {}
 
     def put(self, section: str, name: str, array: np.ndarray) -> None:
-        found = self.exact.get(f"{section}/{safe(name)}") if array.size > LARGE and array.dtype.kind == "f" else None
-        if found is None or found.shape != array.shape:
+        exact = self.exact.get(f"{section}/{safe(name)}") if array.size > LARGE and array.dtype.kind == "f" else None
+        if exact is None or exact.shape != array.shape:
             super().put(section, name, array)
             return
-        one = apart(array, found, sample=True)
-        self.lost.setdefault(section, {})[name] = (one.error, one.size)
+        distance = apart(array, exact, sample=True)
+        self.lost.setdefault(section, {})[name] = (distance.error, distance.size)
 
 
 class ErrorsOnly:
@@ -76,11 +76,11 @@ class ErrorsOnly:
         self.exact, self.errors = exact, errors
 
     def put(self, section: str, name: str, array: np.ndarray) -> None:
-        found = self.exact.get(f"{section}/{safe(name)}")
+        exact = self.exact.get(f"{section}/{safe(name)}")
         array = np.asarray(array)
-        if found is None or found.shape != array.shape or found.dtype.kind != "f":
+        if exact is None or exact.shape != array.shape or exact.dtype.kind != "f":
             return
-        self.errors.setdefault(section, {})[name] = sampled_error(array, found)
+        self.errors.setdefault(section, {})[name] = sampled_error(array, exact)
 
     def note(self, name: str, content) -> None:
         """Nothing: the exact pass has told it."""

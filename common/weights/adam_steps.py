@@ -42,8 +42,8 @@ def exponents(power: np.generic, beta: float) -> set[int]:
 
 def steps_of(power: np.ndarray, beta: float) -> int | None:
     """The step at which the accumulator holds `power`, or `None` if none or several do."""
-    found = exponents(np.asarray(power).reshape(-1)[0], beta)
-    return found.pop() if len(found) == 1 else None
+    steps = exponents(np.asarray(power).reshape(-1)[0], beta)
+    return steps.pop() if len(steps) == 1 else None
 
 
 def paddle_steps(arrays: dict[str, Any]) -> set[int | None]:
@@ -52,13 +52,13 @@ def paddle_steps(arrays: dict[str, Any]) -> set[int | None]:
     Paddle keeps no count. It multiplies `beta1_pow_acc` and `beta2_pow_acc` by their betas at each step, starting at
     beta, so after t steps they are beta^(t+1), rounded at each product.
     """
-    found: set[int | None] = set()
+    steps: set[int | None] = set()
     for name, array in arrays.items():
         second = _only(array)
         if "_beta2_pow_acc_" in str(name) and second is not None:
             first = _only(arrays.get(name.replace("_beta2_pow_acc_", "_beta1_pow_acc_")))
-            found.add(_agreed(second, first))
-    return found
+            steps.add(_agreed(second, first))
+    return steps
 
 
 def _only(array: Any) -> Any:
@@ -77,13 +77,13 @@ def _agreed(second: Any, first: Any) -> int | None:
 
 def torch_steps(state: Any) -> set[int | None]:
     """The step counts in the state of torch's Adam and its kin (`state[i]["step"]`, a number or a tensor)."""
-    found: set[int | None] = set()
+    steps: set[int | None] = set()
     entries = state.get("state") if isinstance(state, dict) else None
     for entry in entries.values() if isinstance(entries, dict) else ():
         step = entry.get("step") if isinstance(entry, dict) else None
         step = step if _only(step) is None else _only(step).item()
         if isinstance(step, (int, float)) and not isinstance(step, bool) and float(step).is_integer():
-            found.add(int(step))
+            steps.add(int(step))
         else:
-            found.add(None)
-    return found
+            steps.add(None)
+    return steps

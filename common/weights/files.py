@@ -127,7 +127,7 @@ def collector_paused() -> Iterator[None]:
 def _read_paddle(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
     tree, tensor_names, protocol = read_paddle(source, dtype)
     where, node = select(tree, key, kind)
-    arrays = flatten(node) if key else _own_arrays(node)
+    arrays = flatten(node) if key else _direct_arrays(node)
     kept, names = "pdopt" if is_optimizer(node) else "pdparams", name_table(node, arrays, tensor_names)
     return WeightFile(path, kept, "paddle", protocol, arrays, names, tree, where, verified=verified)
 
@@ -154,7 +154,7 @@ _READERS: dict[str, Callable[..., WeightFile]] = {
 }
 
 
-def _own_arrays(node: Any) -> dict[str, np.ndarray]:
+def _direct_arrays(node: Any) -> dict[str, np.ndarray]:
     """The arrays of a flat Paddle file by name; what nests beside them (LR_Scheduler) stays in the tree."""
     if not isinstance(node, dict):
         return flatten(node)

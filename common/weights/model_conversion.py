@@ -31,11 +31,11 @@ class Layout:
     copies: dict[str, str]  # own name → the own name that it is another name of
 
 
-def layout_of(modules: list[dict], views: dict[str, View], own: Mapping[str, tuple[int, ...]]) -> Layout:
+def layout_of(modules: list[dict], views: dict[str, View], stored_shapes: Mapping[str, tuple[int, ...]]) -> Layout:
     """The layout of a model that is there.
 
     Args:
-        own: every name of its state dict with the shape.
+        stored_shapes: every name of its state dict with the shape.
     """
     identities = {
         joined(module["path"], name): weight["identity"]
@@ -44,8 +44,10 @@ def layout_of(modules: list[dict], views: dict[str, View], own: Mapping[str, tup
     }
     first = {view.identity: view.stored_name for view in reversed(views.values())}
     known = {view.stored_name for view in views.values()}
-    copies = {name: first[identities[name]] for name in own if name not in known and identities.get(name) in first}
-    return Layout(views, {name: tuple(shape) for name, shape in own.items() if name in known}, copies)
+    copies = {
+        name: first[identities[name]] for name in stored_shapes if name not in known and identities.get(name) in first
+    }
+    return Layout(views, {name: tuple(shape) for name, shape in stored_shapes.items() if name in known}, copies)
 
 
 def other_layout(framework: str, modules: list[dict], views: dict[str, View]) -> Layout:
@@ -54,20 +56,20 @@ def other_layout(framework: str, modules: list[dict], views: dict[str, View]) ->
     Raises:
         BadInput: a weight has no place there.
     """
-    entries = {one["path"]: entry for one in modules if (entry := layer_entry(framework, one["classes"]))}
-    found = {
+    entries = {module["path"]: entry for module in modules if (entry := layer_entry(framework, module["classes"]))}
+    moved = {
         name: _elsewhere(framework, entries, view, views)
         for name, view in views.items()
         if framework == "paddle" or view.leaf != COUNTER
     }
     if framework == "paddle":
-        found |= _counters(entries, found)
+        moved |= _counters(entries, moved)
     shapes: dict[str, tuple[int, ...]] = {}
-    for view in found.values():
+    for view in moved.values():
         end = view.rows[1] if view.rows else 0
         shape = view.shape[::-1] if view.transposed else view.shape
         shapes[view.stored_name] = (max(end, shapes.get(view.stored_name, (0,))[0]), *shape[1:]) if view.rows else shape
-    return Layout(found, shapes, {})
+    return Layout(moved, shapes, {})
 
 
 def _elsewhere(framework: str, entries: Mapping[str, Entry], view: View, views: Mapping[str, View]) -> View:
@@ -85,7 +87,7 @@ def _elsewhere(framework: str, entries: Mapping[str, Entry], view: View, views: 
             raise BadInput(f"{view.name}: Paddle's {above.kind} has no such weight; make the model without it")
         return replace(view, stored_name=joined(path, rows[0].paddle), transposed=rows[0].transposed, rows=None)
     together = {joined(path, row.name) for row in above.weights if row.torch == rows[0].torch}
-    row = rows[0] if len({views[one].shape for one in together}) == 1 else rows[-1]
+    row = rows[0] if len({views[sibling].shape for sibling in together}) == 1 else rows[-1]
     part = rows_of_part(row.part, view.shape[0]) if row.part else None
     return replace(view, stored_name=joined(path, row.torch), transposed=False, rows=part)
 
@@ -119,19 +121,19 @@ def _known(name: str, layout: Layout) -> bool:
     return name in layout.copies or any(part in CELLS for part in parts) or parts[-1] == NO_WEIGHT.paddle
 
 
-def own_of(layout: Layout, canonical: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def framework_arrays(layout: Layout, canonical: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """A state dict from canonical arrays; a counter that nobody gives is 0."""
-    found: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     for name, view in layout.views.items():
         if name not in canonical:
             if view.leaf == COUNTER:
-                found[view.stored_name] = np.zeros((), np.int64)
+                arrays[view.stored_name] = np.zeros((), np.int64)
             continue
         array = canonical[name]
-        if view.stored_name not in found:
-            found[view.stored_name] = np.empty(layout.shapes[view.stored_name], array.dtype)
-        view.put(array.reshape(view.shape), found[view.stored_name])
-    return found | {copy: found[name] for copy, name in layout.copies.items() if name in found}
+        if view.stored_name not in arrays:
+            arrays[view.stored_name] = np.empty(layout.shapes[view.stored_name], array.dtype)
+        view.put(array.reshape(view.shape), arrays[view.stored_name])
+    return arrays | {copy: arrays[name] for copy, name in layout.copies.items() if name in arrays}
 
 
 def rows_of(
@@ -142,12 +144,12 @@ def rows_of(
     for x, y in pairs.items():
         if x not in arrays:
             continue
-        one, other = source.views[x], target.views[y]
-        done = [] if one.stored_name == other.stored_name else [f"renamed from {one.stored_name}"]
-        done += ["transposed"] if one.transposed != other.transposed else []
-        done += ["packed"] if other.rows and not one.rows else ["unpacked"] if one.rows and not other.rows else []
-        shape = other.shape[::-1] if other.transposed else other.shape
-        rows.append(ConvertedTensor(other.stored_name, shape, arrays[x].dtype.name, ", ".join(done) or "kept"))
+        first, second = source.views[x], target.views[y]
+        done = [] if first.stored_name == second.stored_name else [f"renamed from {first.stored_name}"]
+        done += ["transposed"] if first.transposed != second.transposed else []
+        done += ["packed"] if second.rows and not first.rows else ["unpacked"] if first.rows and not second.rows else []
+        shape = second.shape[::-1] if second.transposed else second.shape
+        rows.append(ConvertedTensor(second.stored_name, shape, arrays[x].dtype.name, ", ".join(done) or "kept"))
     return rows
 
 

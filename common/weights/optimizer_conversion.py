@@ -29,16 +29,16 @@ def from_pdopt(path: str, tree: dict[str, Any], layout: list[LayoutRow], names: 
         BadInput: keys that belong to no parameter, shapes or betas that do not fit, or a step that cannot be told.
     """
     trained = [entry for entry in layout if entry.trained]
-    own = {entry.name: names.get(entry.paddle) for entry in trained}
+    paddle_names = {entry.name: names.get(entry.paddle) for entry in trained}
     arrays = {key: value for key, value in tree.items() if isinstance(value, np.ndarray)}
     used: set[str] = set()
     moments: dict[str, dict[str, np.ndarray]] = {"first": {}, "second": {}}
     powers: dict[str, list[np.ndarray]] = {"beta1": [], "beta2": []}
     for entry in trained:
-        keys = {which: f"{own[entry.name]}_{kept.paddle}_0" for which, kept in MOMENTS.items()}
+        keys = {which: f"{paddle_names[entry.name]}_{kept.paddle}_0" for which, kept in MOMENTS.items()}
         if not any(key in arrays for key in keys.values()):
             continue  # a parameter that never had a gradient
-        keys |= {beta: f"{own[entry.name]}_{beta}_pow_acc_0" for beta in powers}
+        keys |= {beta: f"{paddle_names[entry.name]}_{beta}_pow_acc_0" for beta in powers}
         missing = [key for key in keys.values() if key not in arrays]
         if missing:
             raise BadInput(f"{path}: {', '.join(missing)} missing; the file is not whole")
@@ -68,8 +68,8 @@ def _learning_rate(tree: dict[str, Any], settings: Optimizer) -> float:
 
 def _step(path: str, powers: dict[str, list[np.ndarray]], settings: Optimizer) -> int:
     betas = {"beta1": settings.beta1, "beta2": settings.beta2}
-    for found in powers.values():
-        if any(power.reshape(-1)[0] != found[0].reshape(-1)[0] for power in found):
+    for accumulators in powers.values():
+        if any(power.reshape(-1)[0] != accumulators[0].reshape(-1)[0] for power in accumulators):
             raise BadInput(f"{path}: its parameters have taken different numbers of steps; one Adam cannot go on so")
     step = steps_of(powers["beta2"][0], settings.beta2)
     if step is None:
@@ -88,15 +88,15 @@ def _step(path: str, powers: dict[str, list[np.ndarray]], settings: Optimizer) -
 def to_pdopt(state: OptimizerState, layout: list[LayoutRow], names: dict[str, str]) -> dict[str, np.ndarray]:
     """A `.pdopt` with the keys in Paddle's own order."""
     entries = [entry for entry in layout if entry.trained and entry.name in state.first]
-    found: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     for which, kept in MOMENTS.items():
         moments = getattr(state, which)
-        found |= {f"{names[entry.paddle]}_{kept.paddle}_0": entry.turn(moments[entry.name]) for entry in entries}
+        arrays |= {f"{names[entry.paddle]}_{kept.paddle}_0": entry.turn(moments[entry.name]) for entry in entries}
     for beta in ("beta1", "beta2"):
         for entry in entries:
             dtype = str(state.first[entry.name].dtype)
-            found[f"{names[entry.paddle]}_{beta}_pow_acc_0"] = beta_power(getattr(state, beta), state.step, dtype)
-    return found
+            arrays[f"{names[entry.paddle]}_{beta}_pow_acc_0"] = beta_power(getattr(state, beta), state.step, dtype)
+    return arrays
 
 
 def to_torch_adam(state: OptimizerState, layout: list[LayoutRow], settings: Optimizer) -> dict[str, Any]:

@@ -241,8 +241,8 @@ def _optimizer_match(file: WeightFile, recipe, part, weights, settings) -> tuple
 def _match_by_moments(file: WeightFile, recipe, part, settings) -> Match:
     """Find the part from the shapes of the moments, under the names that a fresh process gives."""
     fitting, first = [], MOMENTS["first"]
-    for one in candidates(recipe, part, settings or {}):
-        trained = [entry for entry in one.layout if entry.trained]
+    for candidate in candidates(recipe, part, settings or {}):
+        trained = [entry for entry in candidate.layout if entry.trained]
         if file.framework == "paddle":
             ending = f"_{first.paddle}_0"
             given = {key: value.shape for key, value in file.arrays.items() if key.endswith(ending)}
@@ -253,8 +253,8 @@ def _match_by_moments(file: WeightFile, recipe, part, settings) -> Match:
             given = {key: np.shape(value.get(first.torch, 0.0)) for key, value in kept.items()}
             wanted = {number: entry.shape for number, entry in enumerate(trained)}
         if given == wanted:
-            fitting.append(one)
-    if len({tuple(one.layout) for one in fitting}) != 1:
+            fitting.append(candidate)
+    if len({tuple(candidate.layout) for candidate in fitting}) != 1:
         few = "several recipes" if fitting else "no recipe"
         raise BadInput(
             f"{file.path}: its moments fit {few} by themselves; give the weights that it belongs to: --weights FILE, "

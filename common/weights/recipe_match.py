@@ -52,14 +52,14 @@ def find(
         BadInput: nothing fits (all keys that stand in the way are listed), or several different layouts do.
     """
     possible = list(candidates(name, part, settings or {}))
-    fitting = [one for one in possible if not complaints(one.layout, framework, arrays)]
-    layouts = {tuple(one.layout) for one in fitting}
+    fitting = [candidate for candidate in possible if not complaints(candidate.layout, framework, arrays)]
+    layouts = {tuple(candidate.layout) for candidate in fitting}
     if len(layouts) == 1:
         return fitting[0]
     if fitting:
-        known = ", ".join(f"--recipe {one.recipe.name} --part {one.part}" for one in fitting)
+        known = ", ".join(f"--recipe {candidate.recipe.name} --part {candidate.part}" for candidate in fitting)
         raise BadInput(f"{path}: fits more than one recipe; say which: {known}")
-    nearest = min(possible, key=lambda one: len(complaints(one.layout, framework, arrays)))
+    nearest = min(possible, key=lambda candidate: len(complaints(candidate.layout, framework, arrays)))
     wrong = complaints(nearest.layout, framework, arrays)
     raise BadInput(
         f"{path}: fits no {'part of ' + name if name else 'recipe'}; against the nearest, {nearest.recipe.name} "
@@ -70,32 +70,32 @@ def find(
 def candidates(name: str | None, part: str | None, settings: dict[str, object]) -> Iterator[Match]:
     """Every part of every recipe that `name`, `part` and the sizes in `settings` leave."""
     chosen = recipes.names() if name is None else [choose(name, recipes.names(), "recipe")]
-    found = False
-    for one in chosen:
+    matched = False
+    for recipe_name in chosen:
         try:
-            recipe = recipes.recipe(one, settings)
+            recipe = recipes.recipe(recipe_name, settings)
         except BadInput:
             if name is not None:
                 raise
             continue  # a setting that this recipe does not have
         parts = dict.fromkeys([*recipe.model.parts, "model"])
         for each in parts if part is None else [part] if part in parts else []:
-            found = True
+            matched = True
             yield Match(recipe, each, part_layout(recipe.model, each))
-    if not found:
+    if not matched:
         raise BadInput(f"there is no part {part!r}: choose encoder, decoder or model (--set takes sizes of the recipe)")
 
 
 def canonical_arrays(match: Match, framework: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """A part's arrays by canonical name; the batch counter, which Paddle lacks, starts at 0."""
-    found = {}
+    canonical = {}
     for entry in match.layout:
-        own = getattr(entry, framework)
-        if own in arrays:
-            found[entry.name] = entry.turn(arrays[own]) if framework == "paddle" else arrays[own]
+        name = getattr(entry, framework)
+        if name in arrays:
+            canonical[entry.name] = entry.turn(arrays[name]) if framework == "paddle" else arrays[name]
         else:
-            found[entry.name] = np.zeros(entry.shape, np.int64)
-    return found
+            canonical[entry.name] = np.zeros(entry.shape, np.int64)
+    return canonical
 
 
 def optimizer_of(match: Match) -> Optimizer:

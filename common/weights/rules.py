@@ -64,7 +64,7 @@ def weight_views(framework: str, modules: Sequence[Mapping]) -> dict[str, View]:
     inside: list[str] = []  # recurrent layers of Paddle hold their weights a second time, in cells below them
     for module in modules:
         path = module["path"]
-        if any(path.startswith(f"{one}.") for one in inside):
+        if any(path.startswith(f"{container}.") for container in inside):
             continue
         entry = layer_entry(framework, module["classes"])
         if entry is not None and entry.inner_layers:

@@ -58,7 +58,7 @@ def _write(comparison: Comparison, folder: Path) -> Path:
 def _facts(a: dict, b: dict) -> list[tuple[str, Cell]]:
     """What was compared with what."""
     inputs = ", ".join(
-        f"{one['name'] or 'input'} {'×'.join(map(str, one['shape']))} {one['dtype']}" for one in a["inputs"]
+        f"{array['name'] or 'input'} {'×'.join(map(str, array['shape']))} {array['dtype']}" for array in a["inputs"]
     )
     facts = [
         ("first", f"{a['model']}, {a['framework_version']}"),
@@ -82,9 +82,11 @@ def print_outcome(comparison: Comparison, every: bool = False) -> None:
             mark = "" if row.ok else "  <--"
             print(f"    {row.name:<60} {error_text(row.error64, 'equal'):>9}  {lost}  {row.remark}{mark}".rstrip())
     _by_themselves(comparison)
-    for one in comparison.explanations:
-        mark = "explained" if one.removed else "reduced"
-        print(f"{mark}: {one.call}: {one.text} ({measured(one.before, 'equal')} → {measured(one.after, 'equal')})")
+    for cause in comparison.explanations:
+        mark = "explained" if cause.removed else "reduced"
+        print(
+            f"{mark}: {cause.call}: {cause.text} ({measured(cause.before, 'equal')} → {measured(cause.after, 'equal')})"
+        )
     for side, calls in zip(comparison.names, comparison.unpaired, strict=True):
         if calls:
             print(f"no counterpart, {side}: {listed(calls, MOST_CALLS)}")
@@ -102,7 +104,7 @@ def _by_themselves(comparison) -> None:
         rows = [row for row in rung.rows if row.by_itself and row.name not in told]
         for row in rows[:MOST_BY_THEMSELVES]:
             told.add(row.name)
-            print(f"by itself: {row.name}: {row.remark}, error {error_text(row.own_error, 'equal')}")
+            print(f"by itself: {row.name}: {row.remark}, error {error_text(row.error_by_itself, 'equal')}")
         if len(rows) > MOST_BY_THEMSELVES:
             print(f"by themselves: {len(rows) - MOST_BY_THEMSELVES} more calls, all in the report")
 

@@ -59,7 +59,7 @@ def plan_of(
     mode = choose(arguments.mode, ("both", *MODES), "mode")
     if not 0 <= arguments.steps <= 1000:
         raise BadInput(f"--steps {arguments.steps}: give a number from 0 to 1000")
-    dtypes = [one.strip() for text in arguments.dtype for one in text.split(",")] or list(PRECISIONS)
+    dtypes = [name.strip() for text in arguments.dtype for name in text.split(",")] or list(PRECISIONS)
     return Plan(
         inputs=parse_inputs(arguments.input),
         seed=arguments.seed,

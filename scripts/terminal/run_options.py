@@ -61,10 +61,12 @@ def devices_of(text: str) -> dict[str, str]:
     if "=" not in text:
         return dict.fromkeys(NAMES, choose(text, DEVICES, "device"))
     pairs = [pair.partition("=")[::2] for pair in text.split(",")]
-    found = {choose(name.strip(), NAMES, "backend"): choose(where.strip(), DEVICES, "device") for name, where in pairs}
-    if len(found) != len(NAMES) or len(pairs) != len(NAMES):
+    devices = {
+        choose(name.strip(), NAMES, "backend"): choose(where.strip(), DEVICES, "device") for name, where in pairs
+    }
+    if len(devices) != len(NAMES) or len(pairs) != len(NAMES):
         raise BadInput(f"--device {text}: give one device for each, as in torch=cuda,paddle=cpu")
-    return found
+    return devices
 
 
 def precisions_of(texts: list[str], devices: dict[str, str]) -> tuple[str, ...]:
@@ -76,7 +78,7 @@ def precisions_of(texts: list[str], devices: dict[str, str]) -> tuple[str, ...]:
     from dualport.common.compare.ladder import PRECISIONS
     from dualport.common.errors import BadInput, choose
 
-    wanted = [choose(one.strip(), PRECISIONS, "precision") for text in texts for one in text.split(",")]
+    wanted = [choose(name.strip(), PRECISIONS, "precision") for text in texts for name in text.split(",")]
     if "tf32" in wanted and "cuda" not in devices.values():
         raise BadInput("--precision tf32: TF32 exists on CUDA only")
     return tuple(dict.fromkeys(wanted)) or PRECISIONS[:1]

@@ -25,7 +25,7 @@ LARGE = 2**20  # elements of an output; of a larger one, two examples are enough
 
 def explain(evidence: Evidence) -> list[Explanation]:
     """What removes the divergence of one call; if nothing does, the best of what makes it ten times smaller."""
-    if not all(np.all(np.isfinite(one)) for one in evidence.outputs):
+    if not all(np.all(np.isfinite(output)) for output in evidence.outputs):
         return []
     before = relative_error(*evidence.outputs)
     if before == 0:
@@ -46,21 +46,21 @@ def explain(evidence: Evidence) -> list[Explanation]:
 def _fewer(evidence: Evidence) -> Evidence:
     """The first two examples of a large output whose formula is slow, if they differ as well."""
     output, entry = evidence.outputs[0], BY_KIND.get(evidence.kinds[0])
-    arrays = [evidence.outputs[1], *(one for inputs in evidence.inputs for one in inputs[:1])]
+    arrays = [evidence.outputs[1], *(array for inputs in evidence.inputs for array in inputs[:1])]
     if output.size <= LARGE or entry is None or not entry.by_example:
         return evidence
-    if output.ndim < 3 or any(np.shape(one)[:1] != output.shape[:1] for one in arrays):
+    if output.ndim < 3 or any(np.shape(array)[:1] != output.shape[:1] for array in arrays):
         return evidence
-    inputs = tuple([one[0][:2], *one[1:]] for one in evidence.inputs)
-    few = replace(evidence, inputs=inputs, outputs=tuple(one[:2] for one in evidence.outputs))
+    inputs = tuple([call_inputs[0][:2], *call_inputs[1:]] for call_inputs in evidence.inputs)
+    few = replace(evidence, inputs=inputs, outputs=tuple(array[:2] for array in evidence.outputs))
     return few if relative_error(*few.outputs) >= relative_error(*evidence.outputs) / 2 else evidence
 
 
 def _recorded(evidence: Evidence, calls: list[Call], understood: list[int]) -> Iterator[Trial]:
     """One side's call with what was recorded of the other side's."""
     if evidence.kinds[0] == evidence.kinds[1]:
-        for one in understood:
-            trials = list(_exchanged(evidence, calls, one))
+        for side in understood:
+            trials = list(_exchanged(evidence, calls, side))
             yield from trials
             before = relative_error(*evidence.outputs)
             if any(removes(relative_error(trial.made, trial.wanted), before) for trial in trials):
@@ -69,8 +69,8 @@ def _recorded(evidence: Evidence, calls: list[Call], understood: list[int]) -> I
         a, b = evidence.names
         words = [f"{kind}{_listed(told)}" for kind, told in zip(evidence.kinds, evidence.settings, strict=True)]
         made = replace(calls[0], inputs=calls[1].inputs).output()
-        said = f"{a} computes {words[0]} and {b} {words[1]}"
-        yield Trial(said, f"with {a}'s on {b}'s input", made, evidence.outputs[0])
+        claim = f"{a} computes {words[0]} and {b} {words[1]}"
+        yield Trial(claim, f"with {a}'s on {b}'s input", made, evidence.outputs[0])
 
 
 def _listed(settings: dict) -> str:
@@ -78,29 +78,29 @@ def _listed(settings: dict) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
-def _exchanged(evidence: Evidence, calls: list[Call], one: int) -> Iterator[Trial]:
+def _exchanged(evidence: Evidence, calls: list[Call], side: int) -> Iterator[Trial]:
     """One side's call with what differs of the other's."""
-    other, wanted = 1 - one, evidence.outputs[1 - one]
-    things = _differing(calls[one], calls[other])
+    other, wanted = 1 - side, evidence.outputs[1 - side]
+    things = _differing(calls[side], calls[other])
 
     def trial(chosen: list[tuple[str, str]]) -> Trial:
-        said = " and ".join(_said(evidence, thing) for thing in chosen)
+        claim = " and ".join(_claim(evidence, thing) for thing in chosen)
         value = "value" if len(chosen) == 1 else "values"
-        made = _taken(calls[one], calls[other], chosen).output()
-        return Trial(said, f"with {evidence.names[other]}'s {value}", made, wanted)
+        made = _taken(calls[side], calls[other], chosen).output()
+        return Trial(claim, f"with {evidence.names[other]}'s {value}", made, wanted)
 
     yield from exchanged(things, trial, evidence.outputs)
 
 
 def _differing(a: Call, b: Call) -> list[tuple[str, str]]:
     """("settings", name) and ("weights", name) of all that is not the same, or is on one side only."""
-    found = []
+    differing = []
     for where, mine, others in (("settings", a.settings, b.settings), ("weights", a.weights, b.weights)):
         for name in [*mine, *(name for name in others if name not in mine)]:
             both = name in mine and name in others
             if not both or not np.array_equal(_comparable(mine[name]), _comparable(others[name])):
-                found.append((where, name))
-    return found
+                differing.append((where, name))
+    return differing
 
 
 def _comparable(value) -> np.ndarray:
@@ -121,7 +121,7 @@ def _taken(mine: Call, others: Call, things: list[tuple[str, str]]) -> Call:
     return replace(mine, **parts)
 
 
-def _said(evidence: Evidence, thing: tuple[str, str]) -> str:
+def _claim(evidence: Evidence, thing: tuple[str, str]) -> str:
     where, name = thing
     values, (a, b) = getattr(evidence, where), evidence.names
     missing = [side for side in (0, 1) if name not in values[side]]
@@ -136,8 +136,8 @@ def _said(evidence: Evidence, thing: tuple[str, str]) -> str:
 def _seen(evidence: Evidence) -> Iterator[Trial]:
     """What the outputs show by themselves, whatever made them."""
     told = [settings.get(name) for settings in evidence.settings for name in ("p", "dropout")]
-    p = next((one for one in told if isinstance(one, float)), None)
+    p = next((value for value in told if isinstance(value, float)), None)
     yield from mutual_changes(evidence.names, evidence.outputs, "output", p)
-    if all(len(one) == 1 for one in evidence.inputs):
-        found = rearranged_inputs([one[0] for one in evidence.inputs], evidence.outputs, evidence.names)
-        yield from (Trial(said, "with the same order", made, evidence.outputs[1]) for said, made in found)
+    if all(len(arrays) == 1 for arrays in evidence.inputs):
+        rearranged = rearranged_inputs([arrays[0] for arrays in evidence.inputs], evidence.outputs, evidence.names)
+        yield from (Trial(claim, "with the same order", made, evidence.outputs[1]) for claim, made in rearranged)

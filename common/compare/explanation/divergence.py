@@ -46,7 +46,7 @@ def explain_difference(comparison: Comparison, a: Trace, b: Trace, followed: Pat
 
 
 def _of(row: Row, explanations: Iterable[Explanation]) -> list[Explanation]:
-    return [replace(one, about=row.about) for one in explanations]
+    return [replace(explanation, about=row.about) for explanation in explanations]
 
 
 def _forward(rung: Rung, recorded: Recorded) -> list[Explanation]:
@@ -85,9 +85,13 @@ def _weights(rung: Rung, recorded: Recorded) -> list[Explanation]:
         if (view.kind, view.leaf) in told or view.leaf not in ("weight", "bias"):
             continue
         told.add((view.kind, view.leaf))
-        beside = (one.shape for one in views.values() if one.owner == view.owner and one.leaf == "weight")
+        beside = (
+            sibling.shape for sibling in views.values() if sibling.owner == view.owner and sibling.leaf == "weight"
+        )
         shape = next(beside, view.shape)
-        groups = next((int(one.a.settings.get("groups") or 1) for one in recorded.pairs if one.a.path == view.owner), 1)
+        groups = next(
+            (int(pair.a.settings.get("groups") or 1) for pair in recorded.pairs if pair.a.path == view.owner), 1
+        )
         explanations += _of(row, explain_initial(recorded.names, view.kind, shape, arrays[row.about.name], groups))
     return explanations[:MOST]
 
@@ -125,7 +129,9 @@ def _moments(rows: list[Row], recorded: Recorded) -> list[Explanation]:
     """Moments after the first step: the share of the gradient, or of its square, that each optimiser takes."""
     numbers = [run.note("optimiser") or {} for run in recorded.runs]
     for kind, (name, _) in MOMENT_SHARE.items():
-        row = next((one for one in rows if one.about.what == "moment" and one.about.part == kind), None)
+        row = next(
+            (candidate for candidate in rows if candidate.about.what == "moment" and candidate.about.part == kind), None
+        )
         beta, other_beta = (side.get(name) for side in numbers)
         if row is None or beta is None or other_beta is None or beta == other_beta:
             continue

@@ -66,7 +66,7 @@ class Explanation:
 class Trial:
     """A difference to test: what is said of it, how it is applied, what that makes, and what it should be."""
 
-    said: str
+    claim: str
     applied: str
     made: np.ndarray | None
     wanted: np.ndarray
@@ -94,14 +94,14 @@ def first_that_removes(families: Iterable[Iterable[Trial]], outputs, noun: str =
     for family in families:
         best: dict[str, Explanation] = {}  # what is said may have been applied to either side
         for trial in family:
-            found, kept = _tested(trial, outputs, noun), best.get(trial.said)
-            if kept is None or (found.after < kept.after and not removes(kept.after, kept.before)):
-                best[trial.said] = found
-        removed = [one for one in best.values() if removes(one.after, one.before)]
+            tested, kept = _tested(trial, outputs, noun), best.get(trial.claim)
+            if kept is None or (tested.after < kept.after and not removes(kept.after, kept.before)):
+                best[trial.claim] = tested
+        removed = [explanation for explanation in best.values() if removes(explanation.after, explanation.before)]
         if removed:
             return removed
-        reduced += [one for one in best.values() if reduces(one.after, one.before)]
-    return sorted(reduced, key=lambda one: one.after)[:MOST]
+        reduced += [explanation for explanation in best.values() if reduces(explanation.after, explanation.before)]
+    return sorted(reduced, key=lambda explanation: explanation.after)[:MOST]
 
 
 def exchanged(things: Sequence, trial: Callable[[list], Trial], outputs) -> Iterator[Trial]:
@@ -128,4 +128,4 @@ def _tested(trial: Trial, outputs: tuple[np.ndarray, np.ndarray], noun: str) -> 
     other = outputs[1] if trial.wanted is outputs[0] else outputs[0]
     before, after = relative_error(other, trial.wanted), relative_error(trial.made, trial.wanted)
     end = f"the {noun} agree" if removes(after, before) else f"the error falls from {before:.2g} to {after:.2g}"
-    return Explanation(f"{trial.said}: {trial.applied} {end}", before, after)
+    return Explanation(f"{trial.claim}: {trial.applied} {end}", before, after)

@@ -44,14 +44,16 @@ def _rules(shape: tuple[int, ...], kind: str, groups: int) -> list[Rule]:
     whole = groups > 1 and entry is not None and entry.fan_of_all_groups
     rules = []
     if whole:  # first: of rules with one deviation, a default is the likelier
-        one = DISTRIBUTIONS[paddle]
-        words = f"{one.words} with the fan of all {groups} groups{PADDLE}"
-        rules.append(Rule(words, one.shape, one.deviation(groups * ins, outs)))
-    for key, one in DISTRIBUTIONS.items():
-        if one.shape != "constant":
-            value = f" = {one.width(ins, outs):.4g}" if key == "fan_in_uniform" else ""
+        distribution = DISTRIBUTIONS[paddle]
+        words = f"{distribution.words} with the fan of all {groups} groups{PADDLE}"
+        rules.append(Rule(words, distribution.shape, distribution.deviation(groups * ins, outs)))
+    for key, distribution in DISTRIBUTIONS.items():
+        if distribution.shape != "constant":
+            value = f" = {distribution.width(ins, outs):.4g}" if key == "fan_in_uniform" else ""
             whose = f"{TORCH if key == torch else ''}{PADDLE if key == paddle and not whole else ''}"
-            rules.append(Rule(one.words + value + whose, one.shape, one.deviation(ins, outs)))
+            rules.append(
+                Rule(distribution.words + value + whose, distribution.shape, distribution.deviation(ins, outs))
+            )
     return rules
 
 
@@ -89,7 +91,7 @@ def explain_initial(
     Args:
         shape: of the layer's weight in PyTorch's layout, which tells its fans; the values may be those of its bias.
     """
-    a, b = (told(kind, tuple(shape), one, groups) for one in weights)
+    a, b = (told(kind, tuple(shape), array, groups) for array in weights)
     if a is None or b is None or a == b:
         return []
     ratio = f", {a.deviation / b.deviation:.3g} times its deviation" if a.deviation and b.deviation else ""

@@ -31,10 +31,10 @@ def explain_step(
         state_before: "step" (taken before this one), "first" and "second" moments; "velocity", "square" and, of a
             centred RMSProp, "average". What is missing is zero.
     """
-    exact = [[np.asarray(one, np.float64) for one in pair] for pair in (weights_before, gradient, weights_after)]
+    exact = [[np.asarray(array, np.float64) for array in pair] for pair in (weights_before, gradient, weights_after)]
     updates = exact[2][0] - exact[0][0], exact[2][1] - exact[0][1]
     before = relative_error(*updates)
-    if before == 0 or not all(np.all(np.isfinite(one)) for one in updates):
+    if before == 0 or not all(np.all(np.isfinite(update)) for update in updates):
         return []
     steps = [
         Step({ALIASES.get(name, name): value for name, value in settings[i].items()}, exact[0][i], exact[1][i],
@@ -44,34 +44,36 @@ def explain_step(
     with np.errstate(all="ignore"):
         known = [side for side in (1, 0) if reproduces(steps[side].update(), updates[side], before)]
         families = (
-            (trial for one in known for trial in _settings_taken(names, steps, updates, one)),
-            (trial for one in known for trial in _rules_taken(names, steps, updates, one)),
+            (trial for side in known for trial in _settings_taken(names, steps, updates, side)),
+            (trial for side in known for trial in _rules_taken(names, steps, updates, side)),
         )
         return first_that_removes(families, updates, "updates")
 
 
-def _settings_taken(names: Names, steps: list[Step], updates: tuple, one: int) -> Iterator[Trial]:
+def _settings_taken(names: Names, steps: list[Step], updates: tuple, side: int) -> Iterator[Trial]:
     """One side's update with each setting of the other's; if none suffices, with the fewest that do."""
-    mine, others = steps[one].settings, steps[1 - one].settings
+    mine, others = steps[side].settings, steps[1 - side].settings
     differing = [name for name in {**mine, **others} if mine.get(name) != others.get(name)]
 
     def trial(chosen: list[str]) -> Trial:
         kept = {name: value for name, value in mine.items() if name not in chosen}
         kept |= {name: others[name] for name in chosen if name in others}
         told = [[step.settings.get(name, "not given") for step in steps] for name in chosen]
-        said = [f"{name} is {a} in {names[0]} and {b} in {names[1]}" for name, (a, b) in zip(chosen, told, strict=True)]
+        claims = [
+            f"{name} is {a} in {names[0]} and {b} in {names[1]}" for name, (a, b) in zip(chosen, told, strict=True)
+        ]
         value = "value" if len(chosen) == 1 else "values"
-        made = replace(steps[one], settings=kept).update()
-        return Trial(" and ".join(said), f"with {names[1 - one]}'s {value}", made, updates[1 - one])
+        made = replace(steps[side], settings=kept).update()
+        return Trial(" and ".join(claims), f"with {names[1 - side]}'s {value}", made, updates[1 - side])
 
     yield from exchanged(differing, trial, updates)
 
 
-def _rules_taken(names: Names, steps: list[Step], updates: tuple, one: int) -> Iterator[Trial]:
+def _rules_taken(names: Names, steps: list[Step], updates: tuple, side: int) -> Iterator[Trial]:
     """What the other side may really do in place of what it says."""
-    for what, changed in _rules(steps[one]):
-        said = f"{names[1 - one]}'s step is {names[one]}'s {steps[one].settings['kind']} with {what}"
-        yield Trial(said, f"so made in {names[one]},", changed.update(), updates[1 - one])
+    for what, changed in _rules(steps[side]):
+        claim = f"{names[1 - side]}'s step is {names[side]}'s {steps[side].settings['kind']} with {what}"
+        yield Trial(claim, f"so made in {names[side]},", changed.update(), updates[1 - side])
 
 
 def _rules(step: Step) -> Iterator[tuple[str, Step]]:
@@ -105,8 +107,8 @@ def _rules(step: Step) -> Iterator[tuple[str, Step]]:
     for factor in (0.1, 0.5, 2.0, 10.0):
         yield f"{factor:g} times its learning rate", step.told(lr=factor * step.of("lr"))
         yield f"{factor:g} times its gradient", step.told(scale=factor)
-    numbers = {name: float(np.float32(one)) for name, one in step.settings.items() if isinstance(one, float)}
-    rounded = {name: one for name, one in numbers.items() if one != step.settings[name]}
+    numbers = {name: float(np.float32(value)) for name, value in step.settings.items() if isinstance(value, float)}
+    rounded = {name: value for name, value in numbers.items() if value != step.settings[name]}
     for chosen in [[name] for name in rounded] + ([list(rounded)] if len(rounded) > 1 else []):
         yield f"{' and '.join(chosen)} rounded to float32", step.told(**{name: rounded[name] for name in chosen})
     yield "the opposite sign", step.told(lr=-step.of("lr"))

@@ -21,11 +21,11 @@ Function = Callable[[np.ndarray], np.ndarray | None]
 
 def other_rules(evidence: Evidence, calls: list[Call], understood: list[int]) -> Iterator[Trial]:
     """Each variant of a call that is understood, against the other side's output; then what activations really do."""
-    for one in understood:
-        other, kind = 1 - one, evidence.kinds[one]
-        for what, call in variants(calls[one]):
-            said = f"{evidence.names[other]}'s {evidence.kinds[other]} is {evidence.names[one]}'s {kind} with {what}"
-            yield Trial(said, f"so applied in {evidence.names[one]},", call.output(), evidence.outputs[other])
+    for side in understood:
+        other, kind = 1 - side, evidence.kinds[side]
+        for what, call in variants(calls[side]):
+            claim = f"{evidence.names[other]}'s {evidence.kinds[other]} is {evidence.names[side]}'s {kind} with {what}"
+            yield Trial(claim, f"so applied in {evidence.names[side]},", call.output(), evidence.outputs[other])
     if ACTIVATIONS & set(evidence.kinds):
         yield from _other_activations(evidence, calls)
 
@@ -36,16 +36,16 @@ def variants(call: Call) -> Variants:
         yield from call.entry.other_rules(call)
     yield from _rounded(call)
     if "bias" in call.weights:
-        yield "no bias", replace(call, weights={name: one for name, one in call.weights.items() if name != "bias"})
+        yield "no bias", replace(call, weights={name: array for name, array in call.weights.items() if name != "bias"})
 
 
 def _rounded(call: Call) -> Variants:
     """Numbers that are kept in float32: Paddle does so with most settings of its operations, in float64 as well."""
     inside = {} if call.entry is None else {
-        one.name: one.default_torch for one in call.entry.arguments if one.decides and one.name in call.entry.float32
+        row.name: row.default_torch for row in call.entry.arguments if row.decides and row.name in call.entry.float32
     }  # fmt: skip
-    numbers = {name: one for name, one in (inside | call.settings).items() if isinstance(one, float)}
-    changed = {name: rounded(one) for name, one in numbers.items() if rounded(one) != one}
+    numbers = {name: value for name, value in (inside | call.settings).items() if isinstance(value, float)}
+    changed = {name: rounded(value) for name, value in numbers.items() if rounded(value) != value}
     if changed:
         yield f"{' and '.join(changed)} rounded to float32", call.told(**changed)
 
@@ -59,9 +59,9 @@ def _other_activations(evidence: Evidence, calls: list[Call]) -> Iterator[Trial]
         other = evidence.inputs[1 - side][0]
         for words, function in known[side]:
             if words:
-                said = f"{evidence.names[side]}'s {evidence.kinds[side]} {words}"
+                claim = f"{evidence.names[side]}'s {evidence.kinds[side]} {words}"
                 how = f"with that on {evidence.names[1 - side]}'s input"
-                yield Trial(said, how, function(other), evidence.outputs[side])
+                yield Trial(claim, how, function(other), evidence.outputs[side])
 
 
 def _computed(evidence: Evidence, calls: list[Call], side: int) -> list[tuple[str, Function]]:
@@ -69,12 +69,12 @@ def _computed(evidence: Evidence, calls: list[Call], side: int) -> list[tuple[st
     x, y = calls[side].inputs[0], evidence.outputs[side]
     if removes(relative_error(calls[side].output(), y)):
         return [("", lambda other: replace(calls[side], inputs=[other]).output())]
-    found: list[tuple[str, Function]] = []
+    functions: list[tuple[str, Function]] = []
     for entry, settings in POINTWISE:
         told = "".join(f" ({name} {value})" for name, value in settings.items())
-        found.append((f"computes {entry.kind}{told}", partial(_pointwise, entry, settings)))
-    found += _slopes(np.asarray(x, np.float64), y)
-    return [(words, function) for words, function in found if removes(relative_error(function(x), y))]
+        functions.append((f"computes {entry.kind}{told}", partial(_pointwise, entry, settings)))
+    functions += _slopes(np.asarray(x, np.float64), y)
+    return [(words, function) for words, function in functions if removes(relative_error(function(x), y))]
 
 
 def _pointwise(entry: Entry, settings: Mapping[str, Any], x: np.ndarray) -> np.ndarray | None:
@@ -90,7 +90,7 @@ def _slopes(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, Function]]:
     for words, axes in across.items() if x.ndim > 1 else [("slope", None)]:
         if np.min(np.count_nonzero(negative, axis=axes)) >= ENOUGH:
             slope = np.sum(negative * y, axes, keepdims=True) / np.sum(negative**2, axes, keepdims=True)
-            values = ", ".join(f"{one:.9g}" for one in slope.ravel()[:4]) + (", …" if slope.size > 4 else "")
+            values = ", ".join(f"{value:.9g}" for value in slope.ravel()[:4]) + (", …" if slope.size > 4 else "")
             yield f"has the {words} {values} for negative inputs", partial(_leaky, slope)
 
 

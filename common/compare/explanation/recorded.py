@@ -26,7 +26,9 @@ class Recorded:
     """
 
     def __init__(self, comparison: Comparison, a: Trace, b: Trace, mode: str, followed: Path | None = None) -> None:
-        dtype = next(one for one in a.head["dtypes"] if (one, mode) in a.runs and (one, mode) in b.runs)
+        dtype = next(
+            candidate for candidate in a.head["dtypes"] if (candidate, mode) in a.runs and (candidate, mode) in b.runs
+        )
         self.comparison, self.mode, self.traces, self.followed = comparison, mode, (a, b), followed
         self.runs: tuple[Run, Run] = (a.runs[dtype, mode], b.runs[dtype, mode])
 
@@ -72,8 +74,8 @@ class Recorded:
         import h5py
 
         with h5py.File(self.followed, "r") as file:
-            found = file.get(f"{self.mode}/{safe(f'{index}.0')}")
-            return found[()] if isinstance(found, h5py.Dataset) else None
+            dataset = file.get(f"{self.mode}/{safe(f'{index}.0')}")
+            return dataset[()] if isinstance(dataset, h5py.Dataset) else None
 
     def _given(self, side: int, call: Call) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
         """The arrays that a call was given, and its weights in PyTorch's layout."""
@@ -84,10 +86,10 @@ class Recorded:
                 if view.owner == call.path and (array := run.array("start", name)) is not None:
                     weights[view.leaf] = array.astype(np.float64)
         operands = BY_KIND[call.kind].operands if call.kind in BY_KIND else ()  # of a function, after its input
-        by_own = {view.stored_name: name for name, view in views.items()}
+        by_stored_name = {view.stored_name: name for name, view in views.items()}
         for place, (_, number) in enumerate(call.inputs):
             source = run.sources.get(number, "")
-            name = by_own.get(source.removeprefix("weight ")) if source.startswith("weight ") else None
+            name = by_stored_name.get(source.removeprefix("weight ")) if source.startswith("weight ") else None
             array = run.array("start", name) if name else run.array("values", number)
             if array is None:
                 continue
@@ -99,7 +101,7 @@ class Recorded:
 
     def statistics(self, owner: str, other: str, step: int) -> tuple | None:
         """Running statistics of a layer before and after, what it was given, and its momentum; None if one lacks."""
-        pair = next((one for one in self.pairs if one.a.path == owner and one.a.module), None)
+        pair = next((candidate for candidate in self.pairs if candidate.a.path == owner and candidate.a.module), None)
         if pair is None:
             return None
         before, after = (
@@ -112,7 +114,7 @@ class Recorded:
         batch = self.arrays("values", (pair.a.inputs[0][1], pair.b.inputs[0][1]))
         momentum = tuple(call.settings.get("momentum") or 0.1 for call in (pair.a, pair.b))
         arrays = [array for side in (*before, *after) for array in side.values()]
-        return None if any(one is None for one in (*arrays, *batch)) else (before, after, batch, momentum)
+        return None if any(array is None for array in (*arrays, *batch)) else (before, after, batch, momentum)
 
     def step(self, names: tuple[str, str], step: int) -> tuple | None:
         """Settings, weight, gradient and moments before one step, and the weight after it; None if one lacks."""
@@ -123,6 +125,6 @@ class Recorded:
         for run, name in zip(self.runs, names, strict=True):
             moments = {moment: run.array(f"moments/{step - 1}/{moment}", name) for moment in MOMENTS["torch"].values()}
             states.append({m: array for m, array in moments.items() if array is not None} | {"step": step - 1})
-        if any(one is None for one in (*settings, *before, *gradient, *after)):
+        if any(value is None for value in (*settings, *before, *gradient, *after)):
             return None
         return settings, before, gradient, tuple(states), after

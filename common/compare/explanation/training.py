@@ -36,7 +36,7 @@ def explain_statistics(
         batch: what the layer was given, `[N, C, …]`.
         momentum: in PyTorch's convention, the share of the batch.
     """
-    batches = [np.asarray(one, np.float64) for one in batch]
+    batches = [np.asarray(array, np.float64) for array in batch]
     ends = stacked(after[0]), stacked(after[1])
     if removes(relative_error(*ends)):
         return []
@@ -45,9 +45,9 @@ def explain_statistics(
     if first is None or second is None:
         return []
     a, b = names
-    said = f"{a} {first}, {b} {second}"
+    claim = f"{a} {first}, {b} {second}"
     made = first.updated(before[1], batches[1])
-    return first_that_removes([[Trial(said, f"with {a}'s rule", made, ends[0])]], ends, "running statistics")
+    return first_that_removes([[Trial(claim, f"with {a}'s rule", made, ends[0])]], ends, "running statistics")
 
 
 def _followed(before: Arrays, new: np.ndarray, batch: np.ndarray, mine: float, others: float) -> StatisticsRule | None:
@@ -86,9 +86,9 @@ def _gradient_trials(names: tuple[str, str], gradients: tuple[np.ndarray, np.nda
     yield from mutual_changes(names, gradients, what)
     for side in (0, 1):
         if what == "gradient" and not np.any(gradients[side]):
-            said = f"{names[side]}'s gradient is zero everywhere, as of a weight that is detached or not trained"
+            claim = f"{names[side]}'s gradient is zero everywhere, as of a weight that is detached or not trained"
             nothing = np.zeros(np.shape(gradients[1 - side]))
-            yield Trial(said, f"with {names[1 - side]}'s left out", nothing, gradients[side])
+            yield Trial(claim, f"with {names[1 - side]}'s left out", nothing, gradients[side])
 
 
 def explain_exchanged(names: tuple[str, str], weights: tuple[Arrays, Arrays]) -> list[Explanation]:
@@ -99,29 +99,36 @@ def explain_exchanged(names: tuple[str, str], weights: tuple[Arrays, Arrays]) ->
     """
     a, b = weights
     shared = [name for name in a if name in b and not removes(relative_error(a[name], b[name]))]
-    found: list[Explanation] = []
+    explanations: list[Explanation] = []
     for cycle in _cycles(a, b, shared):
-        moves = ", ".join(f"{one} of {names[0]} is {two} of {names[1]}" for one, two in cycle.items())
+        moves = ", ".join(f"{first} of {names[0]} is {second} of {names[1]}" for first, second in cycle.items())
         ends = tuple(_joined([side[name] for name in cycle]) for side in weights)
         trial = Trial(
             f"weights are exchanged: {moves}", "put back,", _joined([b[two] for two in cycle.values()]), ends[0]
         )
-        found += first_that_removes([[trial]], ends, "weights")
+        explanations += first_that_removes([[trial]], ends, "weights")
     for name in shared:
         if np.ndim(a[name]) > 1:
-            said = f"{name} is transposed in {names[0]} against {names[1]}"
-            trial = Trial(said, "transposed,", np.swapaxes(b[name], 0, 1), a[name])
-            found += [one for one in first_that_removes([[trial]], (a[name], b[name]), "weights") if one.removed]
-    return found
+            claim = f"{name} is transposed in {names[0]} against {names[1]}"
+            trial = Trial(claim, "transposed,", np.swapaxes(b[name], 0, 1), a[name])
+            explanations += [
+                explanation
+                for explanation in first_that_removes([[trial]], (a[name], b[name]), "weights")
+                if explanation.removed
+            ]
+    return explanations
 
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.ravel(np.asarray(one, np.float64)) for one in arrays])
+    return np.concatenate([np.ravel(np.asarray(array, np.float64)) for array in arrays])
 
 
 def _cycles(a: Arrays, b: Arrays, names: list[str]) -> Iterator[dict[str, str]]:
     """Rings of names, each of which holds on one side what the next one holds on the other."""
-    holds = {one: next((two for two in names if removes(relative_error(a[one], b[two]))), None) for one in names}
+    holds = {
+        first: next((second for second in names if removes(relative_error(a[first], b[second]))), None)
+        for first in names
+    }
     told: set[str] = set()
     for start in names:
         ring: dict[str, str] = {}

@@ -71,7 +71,7 @@ def pair_calls(run_a: Run, run_b: Run, layers: Mapping[str, str]) -> tuple[list[
         made.append(CallPair(a[x], b[y], ends))
     left = [call for place, call in enumerate(a) if place not in pairs]
     right = [call for place, call in enumerate(b) if place not in used and call.index not in swallowed]
-    made = [one for one in made if one.b.index not in swallowed]
+    made = [pair for pair in made if pair.b.index not in swallowed]
     return made, left, right
 
 
@@ -96,7 +96,7 @@ def _by_inputs(a: list[Call], b: list[Call], pairs: dict[int, int]) -> None:
 def _corresponding(x: Call, y: Call) -> dict[int, int]:
     """Value of a → value of b, of a pair's inputs (where they are as many) and outputs."""
     numbers = [(x.outputs, y.outputs)] + ([(x.inputs, y.inputs)] if len(x.inputs) == len(y.inputs) else [])
-    return {m: n for one, other in numbers for (_, m), (_, n) in zip(one, other, strict=False)}
+    return {m: n for first, second in numbers for (_, m), (_, n) in zip(first, second, strict=False)}
 
 
 def _rising(pins: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -108,19 +108,19 @@ def _rising(pins: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         at = bisect_left(tails, y)
         back[n] = ends[at - 1] if at else -1
         tails[at : at + 1], ends[at : at + 1] = [y], [n]
-    found = []
+    chain = []
     n = ends[-1] if ends else -1
     while n >= 0:
-        found.append(pins[n])
+        chain.append(pins[n])
         n = back[n]
-    return found[::-1]
+    return chain[::-1]
 
 
 def _aligned(a: list[Call], b: list[Call], run_a: Run, run_b: Run) -> list[tuple[int, int]]:
     """The cheapest way through two sequences of calls, as places that belong together."""
     if not a or not b:
         return []
-    shapes_a, shapes_b = [_shapes(run_a, one) for one in a], [_shapes(run_b, one) for one in b]
+    shapes_a, shapes_b = [_shapes(run_a, call) for call in a], [_shapes(run_b, call) for call in b]
     cost = [[0.0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i in range(1, len(a) + 1):
         cost[i][0] = cost[i - 1][0] + _left_out(a[i - 1])
@@ -130,17 +130,17 @@ def _aligned(a: list[Call], b: list[Call], run_a: Run, run_b: Run) -> list[tuple
         for j in range(1, len(b) + 1):
             both = cost[i - 1][j - 1] + _apart(a[i - 1], b[j - 1], shapes_a[i - 1], shapes_b[j - 1])
             cost[i][j] = min(both, cost[i - 1][j] + _left_out(a[i - 1]), cost[i][j - 1] + _left_out(b[j - 1]))
-    found, i, j = [], len(a), len(b)
+    aligned, i, j = [], len(a), len(b)
     while i and j:
         apart = _apart(a[i - 1], b[j - 1], shapes_a[i - 1], shapes_b[j - 1])
         if apart < FORBIDDEN and abs(cost[i][j] - cost[i - 1][j - 1] - apart) < 1e-9:
             i, j = i - 1, j - 1
-            found.append((i, j))
+            aligned.append((i, j))
         elif abs(cost[i][j] - cost[i - 1][j] - _left_out(a[i - 1])) < 1e-9:
             i -= 1
         else:
             j -= 1
-    return found[::-1]
+    return aligned[::-1]
 
 
 def _shapes(run: Run, call: Call) -> list:

@@ -114,8 +114,8 @@ class _Walk:
         """The layer that is called as a whole, or the bare parameters that a function is given."""
         if call.module:
             return [self.nodes[call.path]] if call.leaf and call.path in self.nodes else []
-        found = [self.places.get(self.sources[number], "") for _, number in call.inputs]
-        return [self.nodes[name] for name in found if name in self.nodes]
+        names = [self.places.get(self.sources[number], "") for _, number in call.inputs]
+        return [self.nodes[name] for name in names if name in self.nodes]
 
     def origins(self, number: int, through: tuple) -> set[Edge]:
         return {(name, (more + through)[-NEAREST:]) for name, more in self._origins(number)}
@@ -123,10 +123,10 @@ class _Walk:
     def _origins(self, number: int) -> frozenset[Edge]:
         if number not in self.known:
             self.known[number] = frozenset()  # against a loop, which an in-place change could make
-            self.known[number] = frozenset(self._found(self.sources[number]))
+            self.known[number] = frozenset(self._edges(self.sources[number]))
         return self.known[number]
 
-    def _found(self, source: str) -> set[Edge]:
+    def _edges(self, source: str) -> set[Edge]:
         word, _, rest = source.partition(" ")
         if word == "weight":
             home = self.places.get(source)
@@ -138,7 +138,7 @@ class _Walk:
             return set()
         if call.module and call.leaf and call.path in self.nodes:
             return {(call.path, ())}
-        found: set[Edge] = set()
+        edges: set[Edge] = set()
         for place, (_, number) in enumerate(call.inputs):
-            found |= self.origins(number, _step(call, place))
-        return found
+            edges |= self.origins(number, _step(call, place))
+        return edges

@@ -64,39 +64,39 @@ def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping
     Raises:
         BadInput: what the user says names no layer, or two that cannot be the same.
     """
-    found = Matching()
+    matching = Matching()
     left, right = dict(a), dict(b)
 
     def pair(x: str, y: str, how: str) -> None:
-        found.pairs.append((x, y, how))
+        matching.pairs.append((x, y, how))
         del left[x], right[y]
 
     for x, y in _pairs_of_map(a, b, layer_map or {}).items():
         if x in left and y in right:
-            _fits(a[x], b[y], found.conflicts)
+            _fits(a[x], b[y], matching.conflicts)
             pair(x, y, "map")
     for name in list(left):
         if name in right and left[name].kind == right[name].kind:
-            _fits(a[name], b[name], found.conflicts)
+            _fits(a[name], b[name], matching.conflicts)
             pair(name, name, "name")
     while True:
         before = len(left)
         # What computes between two layers tells more than what feeds what; a port may well have it otherwise.
         for ordered_only in (False, True):
-            for x, y in _by_graph(a, b, left, right, found.pairs, ordered_only):
+            for x, y in _by_graph(a, b, left, right, matching.pairs, ordered_only):
                 pair(x, y, "graph")
         for x, y in _alone(left, right):
             pair(x, y, "only one of its kind")
         if len(left) == before:
             break
-    _leftovers(left, right, found)
+    _leftovers(left, right, matching)
     order = {name: place for place, name in enumerate(a)}
-    found.pairs.sort(key=lambda one: order[one[0]])
-    for x, y, _ in found.pairs:
-        found.weights |= {
+    matching.pairs.sort(key=lambda matched: order[matched[0]])
+    for x, y, _ in matching.pairs:
+        matching.weights |= {
             a[x].weights[leaf].name: b[y].weights[leaf].name for leaf in a[x].weights if leaf in b[y].weights
         }
-    return found
+    return matching
 
 
 def _pairs_of_map(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping[str, str]) -> dict[str, str]:
@@ -115,8 +115,8 @@ def _fits(x: Node, y: Node, conflicts: list[str]) -> None:
         if leaf in y.weights and x.weights[leaf].shape != y.weights[leaf].shape:
             shapes = [by_size(node.weights[leaf].shape) for node in (x, y)]
             conflicts.append(f"{x.weights[leaf].name} is {shapes[0]}, {y.weights[leaf].name} is {shapes[1]}")
-    for one, other in ((x, y), (y, x)):
-        for leaf, view in one.weights.items():
+    for node, other in ((x, y), (y, x)):
+        for leaf, view in node.weights.items():
             if leaf not in other.weights and view.trained:
                 conflicts.append(f"{view.name} has no counterpart in {other.name or 'the other model'}")
 
@@ -146,7 +146,7 @@ def _around(key: tuple[str, str], node: Node, colours: Mapping, ordered_only: bo
 
     def look(edge) -> tuple:
         name, through = edge
-        kept = tuple(one for one in through if one[1] >= 0) if ordered_only else through
+        kept = tuple(operation for operation in through if operation[1] >= 0) if ordered_only else through
         return colours.get((key[0], name), hash(name)), hash(kept)
 
     return tuple(tuple(sorted({look(edge) for edge in edges})) for edges in (node.before, node.after))
@@ -163,17 +163,17 @@ def _alone(left: Mapping[str, Node], right: Mapping[str, Node]) -> list[tuple[st
     ]
 
 
-def _leftovers(left: dict[str, Node], right: dict[str, Node], found: Matching) -> None:
+def _leftovers(left: dict[str, Node], right: dict[str, Node], matching: Matching) -> None:
     groups = defaultdict(lambda: ([], []))
     for place, side in enumerate((left, right)):
         for name, node in side.items():
             groups[node.signature][place].append(name)
     for x, y in groups.values():
         if x and y:
-            found.ambiguous.append((x, y))
+            matching.ambiguous.append((x, y))
         else:
-            found.unmatched[0].extend(x)
-            found.unmatched[1].extend(y)
+            matching.unmatched[0].extend(x)
+            matching.unmatched[1].extend(y)
 
 
 def carried(matching: Matching, arrays: Mapping) -> dict:
@@ -200,12 +200,12 @@ def parse_map(texts: Sequence[str]) -> dict[str, str]:
     Raises:
         BadInput: a word without `=`, or a name given twice.
     """
-    found: dict[str, str] = {}
+    mapping: dict[str, str] = {}
     for word in (word.strip() for text in texts for word in text.split(",")):
         x, equal, y = word.partition("=")
         if not equal:
             raise BadInput(f"--map {word}: write the path in the first model, =, the path in the second")
-        if x in found:
+        if x in mapping:
             raise BadInput(f"--map gives {x} twice")
-        found[x] = y
-    return found
+        mapping[x] = y
+    return mapping

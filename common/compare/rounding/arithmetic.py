@@ -106,8 +106,8 @@ class Following:
         gradient = factor * (g - means[0] - scaled * means[1])
         squares = factor**2 * (g**2 + means[0] ** 2 + (scaled * means[1]) ** 2)
         inner = of_g + of_means[0] + scaled**2 * of_means[1] + variance * means[1] ** 2
-        own = 4 * self.once * squares + per_channel(relative, rank) * gradient**2
-        x.receive(gradient, factor**2 * inner + own, squares)
+        rounding = 4 * self.once * squares + per_channel(relative, rank) * gradient**2
+        x.receive(gradient, factor**2 * inner + rounding, squares)
 
     def activate(self, layer: Activation, x: Rounded) -> Rounded:
         value = activation(layer, x.value)
@@ -120,8 +120,8 @@ class Following:
         def send(y: Rounded) -> None:
             # The derivative comes from the stored output: 1 − y² is off by what y is rounded by.
             of_slope = bend**2 * x.variance + 4 * ELEMENTARY**2 * self.once * value**2 + 2 * self.once * slope**2
-            own = of_slope * y.gradient**2
-            x.receive(slope * y.gradient, slope**2 * y.gradient_variance + own)
+            rounding = of_slope * y.gradient**2
+            x.receive(slope * y.gradient, slope**2 * y.gradient_variance + rounding)
 
         return self._note(value, variance, send)
 
@@ -136,8 +136,8 @@ class Following:
         def send(y: Rounded) -> None:
             y.doubtful = int(doubtful.sum())
             flipped = doubtful * ((1 - low) * y.gradient) ** 2 * CROSSED**2 / SAFETY**2
-            own = self.once * (slope * y.gradient) ** 2
-            x.receive(slope * y.gradient, slope**2 * y.gradient_variance + own + flipped)
+            rounding = self.once * (slope * y.gradient) ** 2
+            x.receive(slope * y.gradient, slope**2 * y.gradient_variance + rounding + flipped)
 
         return self._note(value, slope**2 * x.variance + self.once * value**2 * (low != 0), send)
 
@@ -147,8 +147,8 @@ class Following:
         value = x.value * factor
 
         def send(y: Rounded) -> None:
-            own = self.once * (factor * y.gradient) ** 2
-            x.receive(factor * y.gradient, factor**2 * y.gradient_variance + own)
+            rounding = self.once * (factor * y.gradient) ** 2
+            x.receive(factor * y.gradient, factor**2 * y.gradient_variance + rounding)
 
         return self._note(value, factor**2 * x.variance + held.variance * x.value**2 + self.once * value**2, send)
 
@@ -159,12 +159,12 @@ class Following:
         return self._note(x.value.reshape(shape), x.variance.reshape(shape), send)
 
     def join(self, first: Rounded, second: Rounded) -> Rounded:
-        own = first.shape[1]
+        width = first.shape[1]
 
         def send(y: Rounded) -> None:
             parts = (y.gradient, y.gradient_variance, y.squares)
-            first.receive(*(part[:, :own] for part in parts))
-            second.receive(*(part[:, own:] for part in parts))
+            first.receive(*(part[:, :width] for part in parts))
+            second.receive(*(part[:, width:] for part in parts))
 
         value = np.concatenate([first.value, second.value], 1)
         return self._note(value, np.concatenate([first.variance, second.variance], 1), send)
@@ -174,8 +174,8 @@ class Following:
         held, sigma = given(np.reshape(noise, mean.shape), self.precision), np.exp(rate * spread.value)
         drawn = held.value * sigma
         value = mean.value + drawn
-        own = (ELEMENTARY**2 + 1) * self.once * drawn**2 + held.variance * sigma**2
-        variance = mean.variance + (rate * drawn) ** 2 * spread.variance + own + self.once * value**2
+        rounding = (ELEMENTARY**2 + 1) * self.once * drawn**2 + held.variance * sigma**2
+        variance = mean.variance + (rate * drawn) ** 2 * spread.variance + rounding + self.once * value**2
 
         def send(y: Rounded) -> None:
             g, of_g, turn = y.gradient, y.gradient_variance, rate * drawn

@@ -112,7 +112,7 @@ class DerivedRounding:
     @cached_property
     def stepped(self) -> Arrays:
         """`optimizer/parameter` for each parameter that it steps."""
-        return {f"{one.name}/{name}": np.ones(1) for name, one in self.recipe.owners().items()}
+        return {f"{optimizer.name}/{name}": np.ones(1) for name, optimizer in self.recipe.owners().items()}
 
     @cached_property
     def first_epoch(self) -> Arrays:
@@ -162,9 +162,9 @@ class DerivedRounding:
         if sum(prod(shape) for shape in self.recipe.model.parameters().values()) > SMALL:
             return {}
         picked = witness.pick(self.recipe, self.plan.seed, EACH)
-        found = witness.central_differences(self.recipe, self.weights, *self.first, picks=picked)
-        sound = {name: np.isfinite(values) for name, values in found.items()}
-        return {name: (picked[name][sound[name]], values[sound[name]]) for name, values in found.items()}
+        derivatives = witness.central_differences(self.recipe, self.weights, *self.first, picks=picked)
+        sound = {name: np.isfinite(values) for name, values in derivatives.items()}
+        return {name: (picked[name][sound[name]], values[sound[name]]) for name, values in derivatives.items()}
 
     @property
     def quotients(self) -> Arrays:
@@ -177,5 +177,5 @@ class DerivedRounding:
     @cached_property
     def activation_gradients(self) -> Arrays:
         """In the shapes of the activations."""
-        found = self.gradients.activation_gradients
-        return {name: np.reshape(array, self.activations[name].shape) for name, array in found.items()}
+        gradients = self.gradients.activation_gradients
+        return {name: np.reshape(array, self.activations[name].shape) for name, array in gradients.items()}

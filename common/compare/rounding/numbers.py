@@ -90,9 +90,9 @@ def product_sum(apply: Callable, terms: int, precision: Precision, a: tuple, b: 
     `a`, `b`: values and variances.
     """
     value = apply(a[0], b[0])
-    own = (1 + terms / 6) * precision.accumulate**2 / 3 + 2 * precision.operand**2 / 3
+    rounding = (1 + terms / 6) * precision.accumulate**2 / 3 + 2 * precision.operand**2 / 3
     a2, b2 = a[0] ** 2, b[0] ** 2
-    inherited = apply(a2, b[1] + own * b2) + (apply(a[1], b2) if np.any(a[1]) else 0)
+    inherited = apply(a2, b[1] + rounding * b2) + (apply(a[1], b2) if np.any(a[1]) else 0)
     return value, inherited + (terms / 9 * precision.accumulate**2 + precision.store**2 / 3) * value**2, apply(a2, b2)
 
 
@@ -100,5 +100,7 @@ def plain_sum(x: tuple, axes: tuple[int, ...], precision: Precision) -> Sum:
     """As `product_sum`, for the sum of an array (values and variances) over `axes`."""
     value, squares = x[0].sum(axes), (x[0] ** 2).sum(axes)
     terms = x[0].size // max(1, value.size)
-    own = precision.accumulate**2 * (terms / 18 * squares + terms / 9 * value**2) + precision.store**2 / 3 * value**2
-    return value, x[1].sum(axes) + own, squares
+    rounding = (
+        precision.accumulate**2 * (terms / 18 * squares + terms / 9 * value**2) + precision.store**2 / 3 * value**2
+    )
+    return value, x[1].sum(axes) + rounding, squares

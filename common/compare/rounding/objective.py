@@ -37,8 +37,8 @@ def _reconstruction(recipe: Recipe, precision: Precision, decoded: Rounded, imag
     once, count = precision.store**2 / 3, len(image)
     share = 1.0 if recipe.objective.over_values == "sum" else count / image.size  # of one value in its image
     form = _squared if recipe.objective.reconstruction == "squared_error" else _cross_entropy
-    value, slope, bend, own = form(decoded.value, image, once)
-    each = (value.reshape(count, -1), (slope**2 * decoded.variance + own).reshape(count, -1))
+    value, slope, bend, rounding = form(decoded.value, image, once)
+    each = (value.reshape(count, -1), (slope**2 * decoded.variance + rounding).reshape(count, -1))
     summed = plain_sum(each, (1,), precision)
     total = plain_sum((share * summed[0], share**2 * summed[1]), (0,), precision)
     gradient = share * weight * slope
@@ -61,8 +61,8 @@ def _cross_entropy(decoded: np.ndarray, image: np.ndarray, once: float) -> tuple
     open_side = np.maximum(decoded * (1 - decoded), 1e-12)  # both frameworks divide by no less
     slope = (decoded - image) / open_side
     bend = image / np.maximum(decoded, 1e-12) ** 2 + (1 - image) / np.maximum(1 - decoded, 1e-12) ** 2
-    own = (ELEMENTARY**2 + 1) * once * (parts[0] ** 2 + parts[1] ** 2)
-    return -(parts[0] + parts[1]), slope, bend, own
+    rounding = (ELEMENTARY**2 + 1) * once * (parts[0] ** 2 + parts[1] ** 2)
+    return -(parts[0] + parts[1]), slope, bend, rounding
 
 
 def _divergence(recipe: Recipe, precision: Precision, mean: Rounded, spread: Rounded, weight: float) -> Errors:
@@ -72,9 +72,11 @@ def _divergence(recipe: Recipe, precision: Precision, mean: Rounded, spread: Rou
     log_variance, variance = rate * spread.value, np.exp(rate * spread.value)
     value = half * (variance + mean.value**2) - 0.5 * log_variance - 0.5
     of_mean, of_spread = 2 * half * mean.value, rate * (half * variance - 0.5)
-    own = once * (ELEMENTARY**2 * variance**2 + mean.value**4 + log_variance**2 + 1)
+    rounding = once * (ELEMENTARY**2 * variance**2 + mean.value**4 + log_variance**2 + 1)
     inherited = of_mean**2 * mean.variance + of_spread**2 * spread.variance
-    total = plain_sum((value.reshape(len(value), -1), (inherited + own).reshape(len(value), -1)), (0, 1), precision)
+    total = plain_sum(
+        (value.reshape(len(value), -1), (inherited + rounding).reshape(len(value), -1)), (0, 1), precision
+    )
     of_of_spread = (rate**2 * half * variance) ** 2 * spread.variance
     terms = rate**2 * (ELEMENTARY**2 * (half * variance) ** 2 + 0.25)
     mean.receive(weight * of_mean, (2 * half * weight) ** 2 * mean.variance + 2 * once * (weight * of_mean) ** 2)

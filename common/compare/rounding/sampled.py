@@ -86,5 +86,5 @@ class SampledRounding:
 
 def _explained(tried: Tried, place: Place) -> float:
     """What rounding, made larger, did to an array: absolute, as root mean square; 0 where nobody tried."""
-    found = [float(side.get(place.section, {}).get(name, 0.0)) for side, name in zip(tried, place.names, strict=True)]
-    return max(found, default=0.0)
+    values = [float(side.get(place.section, {}).get(name, 0.0)) for side, name in zip(tried, place.names, strict=True)]
+    return max(values, default=0.0)

@@ -29,9 +29,9 @@ class StepScale:
         self.judge, self.recipe, self.step, self.batch = judge, judge.recipe, step, batch
         self.owners = self.recipe.owners()
         self.run = run if step else None
-        found = run.arrays(f"weights/{step}") if run is not None and step else {}
-        fits = all(name in found and found[name].shape == judge.weights[name].shape for name in self.owners)
-        narrow = {name: found[name].astype(np.float32) for name in self.owners} if fits and step else {}
+        stored = run.arrays(f"weights/{step}") if run is not None and step else {}
+        fits = all(name in stored and stored[name].shape == judge.weights[name].shape for name in self.owners)
+        narrow = {name: stored[name].astype(np.float32) for name in self.owners} if fits and step else {}
         self.weights = {**judge.weights, **narrow}
 
     @cached_property
@@ -80,7 +80,7 @@ class StepScale:
             return 0.0
         spread = root_mean_square(np.sqrt(variances[name.replace(".running_mean", ".running_var")]))
         before = self.feeding.get(name.removesuffix(".running_mean"))
-        if before not in self.still or any(before not in one for one in biases):
+        if before not in self.still or any(before not in names for names in biases):
             return spread
         apart = root_mean_square(biases[0][before] - biases[1][before])
         return max(spread, WANDERED * apart / bound("float64 ten steps"))
@@ -99,8 +99,8 @@ class StepScale:
         """Size of a moment after one step from nothing, made of the terms that a gradient sums, cancelling or not."""
         if name not in self.owners:
             return 0.0
-        size, one = self.clip * self.budgets.parameters[name].scale, self.owners[name]
-        return size * (1 - one.beta1) if kind == "first" else size**2 * (1 - one.beta2)
+        size, optimizer = self.clip * self.budgets.parameters[name].scale, self.owners[name]
+        return size * (1 - optimizer.beta1) if kind == "first" else size**2 * (1 - optimizer.beta2)
 
     def stored(self, name: str) -> float:
         """The smallest update that float64 can tell from the rounding of the stored weight, within the bound."""
@@ -113,19 +113,21 @@ class StepScale:
         """Error of the parameter after a float32 step, in learning rates, that rounding explains."""
         if name not in self.owners:
             return None
-        one = self.owners[name]
+        optimizer = self.owners[name]
         second = None if self.run is None else self.run.array(f"moments/{self.step}/second", name)
         deviation = self.clip * self.budgets.parameters[name].deviation
         return budgets.step_budget(
-            one, self.weights[name].astype(np.float64), self.gradient(name), deviation, self.step + 1, second
-        ).bound + _powers(one, self.step + 1)
+            optimizer, self.weights[name].astype(np.float64), self.gradient(name), deviation, self.step + 1, second
+        ).bound + _powers(optimizer, self.step + 1)
 
 
-def _powers(one: Optimizer, step: int) -> float:
+def _powers(optimizer: Optimizer, step: int) -> float:
     """What float32 loses of an update of one learning rate where the powers of the betas are multiplied up in float32.
 
     Paddle does: after t steps β^t is off by up to 2t roundings, and the bias correction divides by 1 − β^t, which for
     β2 = 0.999 is small.
     """
     lost = 2 * step * unit_roundoff("float32")
-    return sum(share * lost * beta**step / (1 - beta**step) for beta, share in ((one.beta1, 1.0), (one.beta2, 0.5)))
+    return sum(
+        share * lost * beta**step / (1 - beta**step) for beta, share in ((optimizer.beta1, 1.0), (optimizer.beta2, 0.5))
+    )

@@ -61,7 +61,7 @@ class _Backward:
             rows += self._outputs(place, pair)
             if _rounded_count(self.sides.main, pair):
                 self.sides.loosen("counts", pair.name)
-            for name in [one for one in self.waiting if pair.a.holds(one)]:
+            for name in [candidate for candidate in self.waiting if pair.a.holds(candidate)]:
                 rows.append(self._weight(name, self.waiting.pop(name)))
                 self._arrives_here(rows[-1], pair)
         rows += [self._weight(name, other) for name, other in self.waiting.items()]
@@ -137,7 +137,7 @@ def gradients(evidence: Evidence, judge: DerivedRounding) -> list[Row]:
     flows = [{name: n for name, n in run.observed.items() if run.shape("flow", n) is not None} for run in sides.main]
     parameters = names_of(judge.gradients.gradients, *(run.names("gradients/1") for run in sides.main))
     order = backward_order(names_of(*flows), parameters, judge.recipe.model.parameter_owners())
-    missing = {name for name in order if name not in parameters and any(name not in one for one in flows)}
+    missing = {name for name in order if name not in parameters and any(name not in flow for flow in flows)}
     rows = []
     for name in cut_first(order, missing):
         of_weight = name in parameters
@@ -167,7 +167,10 @@ def backward_order(activations: list[str], parameters: list[str], owners: Mappin
     Args:
         owners: parameter → the activation that it makes; parameters without one come last.
     """
-    of_layers = [[name, *(one for one in parameters if owners.get(one) == name)] for name in reversed(activations)]
+    of_layers = [
+        [name, *(parameter for parameter in parameters if owners.get(parameter) == name)]
+        for name in reversed(activations)
+    ]
     return names_of(*of_layers, parameters)
 
 

@@ -94,17 +94,17 @@ class Sides:
             return row
         reference = WITNESS if witness else list(given)[self.reference]
         others = [who for who in everyone if who != reference]
-        found = {who: apart(everyone[who], everyone[reference]) for who in others}
+        distances = {who: apart(everyone[who], everyone[reference]) for who in others}
         between = [apart(everyone[others[1]], everyone[others[0]])] if len(others) == 2 else []
         if all(array.dtype.kind != "f" for array in everyone.values()):
-            limits, errors = Bounds(0.0, whole=True), [one.unequal for one in (*found.values(), *between)]
+            limits, errors = Bounds(0.0, whole=True), [distance.unequal for distance in (*distances.values(), *between)]
         else:
-            limits = self._limits(row, next(iter(found.values()))) if bounds is None else bounds
-            errors = [one.relative(limits.scale) for one in (*found.values(), *between)]
+            limits = self._limits(row, next(iter(distances.values()))) if bounds is None else bounds
+            errors = [distance.relative(limits.scale) for distance in (*distances.values(), *between)]
         row.error64 = float(np.max(errors)) if errors else 0.0  # not a number, if one is not
         row.bound64, row.below_rounding = limits.bound64, limits.below_rounding
         if witness and not row.same and (limit := row.bound64) is not None:
-            wrong = (who for who, error in zip(found, errors, strict=False) if not error <= limit)
+            wrong = (who for who, error in zip(distances, errors, strict=False) if not error <= limit)
             row.cause = DiffersFromWitness(tuple(wrong))
         if place is not None and self.lower is not None and not (limits.below_rounding or limits.whole):
             self._precision(row, limits)
@@ -128,11 +128,11 @@ class Sides:
                 worst |= {side: _worst(single, exact)} if in_memory else {}
         if len(lost) < len(self.names) or None in lost.values():
             return
-        errors = {side: one.relative(limits.scale) for side, one in lost.items()}
+        errors = {side: distance.relative(limits.scale) for side, distance in lost.items()}
         row.bound32 = None if limits.few else limits.bound32
         if not limits.cancels or any(not error <= limits.bound32 for error in errors.values()):
             row.error32, row.worst = errors, worst
-            row.ulp = {side: one.ulps(self.lower) for side, one in lost.items() if one.size}
+            row.ulp = {side: distance.ulps(self.lower) for side, distance in lost.items() if distance.size}
 
 
 def sides_of(

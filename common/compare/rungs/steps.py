@@ -134,4 +134,4 @@ class _StepRows:
             side: runs["float32"].lost(section, name)
             for side, runs in zip(self.sides.names, self.sides.runs, strict=True)
         }
-        row.error32 = {side: one.relative() for side, one in lost.items() if one is not None}
+        row.error32 = {side: distance.relative() for side, distance in lost.items() if distance is not None}

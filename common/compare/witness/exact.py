@@ -162,7 +162,7 @@ def central_differences(
         picks: flat indices by parameter, as `pick` gives them (its choice for seed 0 if None). Others as `forward`.
     """
     held = {name: np.asarray(array, np.float64) for name, array in weights.items()}
-    found = {}
+    measured = {}
     for name, places in (pick(recipe, 0) if picks is None else picks).items():
         flat = held[name].ravel().copy()
         held_here = held | {name: flat.reshape(held[name].shape)}  # a view: nudging `flat` nudges the model
@@ -174,17 +174,17 @@ def central_differences(
             return result_here
 
         usual = max(float(np.sqrt(np.mean(flat**2))), SMALLEST)
-        each = [_one(at, place, flat[place], STEP * max(abs(flat[place]), usual)) for place in places]
-        found[name] = tuple(np.array(column) for column in zip(*each, strict=True))
-    largest = {name: np.abs(value).max() for name, (value, _) in found.items()}
+        each = [_derivative(at, place, flat[place], STEP * max(abs(flat[place]), usual)) for place in places]
+        measured[name] = tuple(np.array(column) for column in zip(*each, strict=True))
+    largest = {name: np.abs(value).max() for name, (value, _) in measured.items()}
     floor = max(largest.values()) / 1000
     return {
         name: np.where(uncertainty <= UNRELIABLE * max(largest[name], floor), value, np.nan)
-        for name, (value, uncertainty) in found.items()
+        for name, (value, uncertainty) in measured.items()
     }
 
 
-def _one(at: Callable[[int, float], float], place: int, here: float, wide: float) -> tuple[float, float]:
+def _derivative(at: Callable[[int, float], float], place: int, here: float, wide: float) -> tuple[float, float]:
     """Value and uncertainty of one derivative from three steps."""
     values, noise = [], []
     for size in (wide, wide / 4, wide / 16):

@@ -134,7 +134,7 @@ class _Walk:
         return self.arithmetic.reshape(drawn, (count, 1, *x_shape[2:]))
 
     def _layer(self, network: Network, layer: Layer, x: Any) -> Any:
-        own = {name.rsplit(".", 1)[1]: self.held.get(network.prefix + name) for name in _state(layer)}
+        arrays = {name.rsplit(".", 1)[1]: self.held.get(network.prefix + name) for name in _state(layer)}
         match layer:
             case Reshape():
                 return self.arithmetic.reshape(x, (x.shape[0], *layer.shape))
@@ -143,10 +143,10 @@ class _Walk:
             case Dropout():
                 return self.arithmetic.scale(x, self.masks[layer.name]) if self.masks else x
             case BatchNorm():
-                statistics = None if self.training else (own["running_mean"], own["running_var"])
-                return self.arithmetic.normalize(layer, x, own["weight"], own["bias"], statistics)
+                statistics = None if self.training else (arrays["running_mean"], arrays["running_var"])
+                return self.arithmetic.normalize(layer, x, arrays["weight"], arrays["bias"], statistics)
         if isinstance(layer, Product):
-            return self.arithmetic.weigh(layer, own["weight"], own.get("bias"), x)
+            return self.arithmetic.weigh(layer, arrays["weight"], arrays.get("bias"), x)
         raise TypeError(f"{layer.name}: the witness has no arithmetic for {type(layer).__name__}")
 
 

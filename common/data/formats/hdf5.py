@@ -45,13 +45,13 @@ def open_mat(path: Path, name: str) -> Iterator[h5py.File]:
 
 def variables(file: Iterable[str]) -> list[str]:
     """The names at the top of the file, without MATLAB's own groups; the first hundred."""
-    found = []
+    names = []
     for name in file:
         if not name.startswith("#"):
-            found.append(name)
-        if len(found) == 100:
+            names.append(name)
+        if len(names) == 100:
             break
-    return found
+    return names
 
 
 def checked_variable(file: h5py.File, variable: str, source: str) -> h5py.Dataset:
@@ -70,74 +70,74 @@ def checked_variable(file: h5py.File, variable: str, source: str) -> h5py.Datase
     if not isinstance(link, h5py.HardLink):
         kind = "an external" if isinstance(link, h5py.ExternalLink) else "a soft"
         raise BadInput(f"{where} is {kind} link, which may lead anywhere; save the values themselves")
-    found = file[variable]
-    if not isinstance(found, h5py.Dataset):
-        what = "a sparse matrix" if "MATLAB_sparse" in found.attrs else "a struct or a group"
+    dataset = file[variable]
+    if not isinstance(dataset, h5py.Dataset):
+        what = "a sparse matrix" if "MATLAB_sparse" in dataset.attrs else "a struct or a group"
         raise BadInput(f"{where} is {what}; save it as a full array of numbers")
-    _stays_inside(found, where)
-    _is_numeric(found, where)
-    _is_bounded(found, where)
-    return found
+    _stays_inside(dataset, where)
+    _is_numeric(dataset, where)
+    _is_bounded(dataset, where)
+    return dataset
 
 
-def _stays_inside(found, where: str) -> None:
-    if found.is_virtual:
+def _stays_inside(dataset, where: str) -> None:
+    if dataset.is_virtual:
         raise BadInput(f"{where} is a virtual data set, put together from other files; save the values themselves")
-    if found.id.get_create_plist().get_external_count():
+    if dataset.id.get_create_plist().get_external_count():
         raise BadInput(f"{where} is stored in another file (external storage); save the values themselves")
 
 
-def _is_numeric(found, where: str) -> None:
+def _is_numeric(dataset, where: str) -> None:
     import h5py
 
-    if found.shape is None or "MATLAB_empty" in found.attrs or 0 in found.shape:
+    if dataset.shape is None or "MATLAB_empty" in dataset.attrs or 0 in dataset.shape:
         raise BadInput(f"{where} is empty; save a variable that has values")
-    label = _matlab_class(found)
-    kind = found.dtype.kind
+    label = _matlab_class(dataset)
+    kind = dataset.dtype.kind
     names = {"V": "a struct or complex", "O": "a cell array or text", "S": "text", "b": "boolean"}
-    if kind not in "iuf" or found.dtype.itemsize > 8 or label not in NUMERIC_CLASSES:
-        what = f"of MATLAB class {label}" if kind in "iuf" else names.get(kind, str(found.dtype))
+    if kind not in "iuf" or dataset.dtype.itemsize > 8 or label not in NUMERIC_CLASSES:
+        what = f"of MATLAB class {label}" if kind in "iuf" else names.get(kind, str(dataset.dtype))
         raise BadInput(f"{where} is {what}, not an array of numbers; save it as single, double or uint8")
     # The bytes are decoded here, so the stored type must be exactly the one that NumPy calls by that name.
-    if found.id.get_type() != h5py.h5t.py_create(found.dtype):
+    if dataset.id.get_type() != h5py.h5t.py_create(dataset.dtype):
         raise BadInput(f"{where} has an unusual number format; save it as single, double or uint8")
 
 
-def _matlab_class(found) -> str:
+def _matlab_class(dataset) -> str:
     """MATLAB's name for the type; "single" for a file that another program wrote without one."""
     import numpy as np
 
-    if "MATLAB_class" not in found.attrs:
+    if "MATLAB_class" not in dataset.attrs:
         return "single"
-    if found.attrs.get_id("MATLAB_class").get_storage_size() > 64:
+    if dataset.attrs.get_id("MATLAB_class").get_storage_size() > 64:
         return "unknown"
-    label = found.attrs["MATLAB_class"]
+    label = dataset.attrs["MATLAB_class"]
     return label.decode("latin1") if isinstance(label, bytes | np.bytes_) else str(label)
 
 
-def _is_bounded(found, where: str) -> None:
-    declared = math.prod(found.shape) * found.dtype.itemsize
-    shape = by_size(found.shape)
+def _is_bounded(dataset, where: str) -> None:
+    declared = math.prod(dataset.shape) * dataset.dtype.itemsize
+    shape = by_size(dataset.shape)
     if declared > LARGEST_BYTES:
         raise BadInput(
             f"{where} claims {shape}, {declared:,} bytes; at most {LARGEST_BYTES:,} are read, so save it as uint8 or "
             f"save fewer images"
         )
-    _filters_known(found, where)
-    stored = found.id.get_storage_size()
+    _filters_known(dataset, where)
+    stored = dataset.id.get_storage_size()
     if not stored:
         raise BadInput(f"{where} claims {shape} but its values were never written; save the file again")
-    if stored > Path(found.file.filename).stat().st_size:
+    if stored > Path(dataset.file.filename).stat().st_size:
         raise BadInput(f"{where} claims {stored:,} stored bytes, more than the file has; copy or download it again")
-    if found.chunks:
-        _chunks_bounded(found, where)
+    if dataset.chunks:
+        _chunks_bounded(dataset, where)
     elif stored < declared:
         raise BadInput(f"{where} claims {declared:,} bytes but {stored:,} are stored; copy or download it again")
     refuse_bomb(where, declared, stored)
 
 
-def _filters_known(found, where: str) -> None:
-    filters = found.id.get_create_plist()
+def _filters_known(dataset, where: str) -> None:
+    filters = dataset.id.get_create_plist()
     for index in range(filters.get_nfilters()):
         number, _, _, label = filters.get_filter(index)
         if number not in FILTERS:
@@ -148,15 +148,15 @@ def _filters_known(found, where: str) -> None:
             )
 
 
-def _chunks_bounded(found, where: str) -> None:
-    size = math.prod(found.chunks) * found.dtype.itemsize
+def _chunks_bounded(dataset, where: str) -> None:
+    size = math.prod(dataset.chunks) * dataset.dtype.itemsize
     if size > LARGEST_CHUNK:
         raise BadInput(
             f"{where} is stored in chunks of {size:,} bytes; at most {LARGEST_CHUNK:,} are read, so make them smaller"
         )
-    expected = math.prod(-(-axis // chunk) for axis, chunk in zip(found.shape, found.chunks, strict=True))
+    expected = math.prod(-(-axis // chunk) for axis, chunk in zip(dataset.shape, dataset.chunks, strict=True))
     if expected > MOST_CHUNKS:
         raise BadInput(f"{where} is stored in {expected:,} tiny chunks; save it again in larger ones")
-    written = found.id.get_num_chunks()
+    written = dataset.id.get_num_chunks()
     if written != expected:
         raise BadInput(f"{where}: {written:,} of its {expected:,} chunks were written; save the file again")

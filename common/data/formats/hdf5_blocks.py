@@ -25,45 +25,46 @@ DEFLATE, SHUFFLE = 1, 2  # filters of HDF5; the third that may come is the Fletc
 Block = tuple[tuple[slice, ...], np.ndarray]
 
 
-def blocks(found: h5py.Dataset, where: str) -> Iterator[Block]:
+def blocks(dataset: h5py.Dataset, where: str) -> Iterator[Block]:
     """Yield (place, values) until the whole variable was given once; `values` has as many axes as the variable.
 
     Raises:
         BadInput: a chunk is damaged or does not unpack to the size that it must have.
     """
-    if found.chunks is None:
-        step = max(1, BLOCK_BYTES * found.shape[0] // (math.prod(found.shape) * found.dtype.itemsize))
-        for start in range(0, found.shape[0], step):
-            place = (slice(start, min(start + step, found.shape[0])), *(slice(0, n) for n in found.shape[1:]))
-            yield place, found[place]
+    if dataset.chunks is None:
+        step = max(1, BLOCK_BYTES * dataset.shape[0] // (math.prod(dataset.shape) * dataset.dtype.itemsize))
+        for start in range(0, dataset.shape[0], step):
+            place = (slice(start, min(start + step, dataset.shape[0])), *(slice(0, n) for n in dataset.shape[1:]))
+            yield place, dataset[place]
         return
-    filters = found.id.get_create_plist()
+    filters = dataset.id.get_create_plist()
     steps = [filters.get_filter(index)[0] for index in range(filters.get_nfilters())]
-    starts = (range(0, axis, chunk) for axis, chunk in zip(found.shape, found.chunks, strict=True))
+    starts = (range(0, axis, chunk) for axis, chunk in zip(dataset.shape, dataset.chunks, strict=True))
     for corner in itertools.product(*starts):
-        whole = _chunk(found, corner, steps, where)
+        whole = _chunk(dataset, corner, steps, where)
         place = tuple(
-            slice(at, min(at + chunk, axis)) for at, chunk, axis in zip(corner, found.chunks, found.shape, strict=True)
+            slice(at, min(at + chunk, axis))
+            for at, chunk, axis in zip(corner, dataset.chunks, dataset.shape, strict=True)
         )
         yield place, whole[tuple(slice(0, part.stop - part.start) for part in place)]
 
 
-def _chunk(found, corner: tuple[int, ...], steps: list[int], where: str) -> np.ndarray:
-    size = math.prod(found.chunks) * found.dtype.itemsize
+def _chunk(dataset, corner: tuple[int, ...], steps: list[int], where: str) -> np.ndarray:
+    size = math.prod(dataset.chunks) * dataset.dtype.itemsize
     bound = size + size // 100 + 1024  # what cannot be packed grows a little
     damaged = f"{where}: the chunk at {list(corner)} is damaged; copy or download the file again"
-    if found.id.get_chunk_info_by_coord(corner).size > bound:
+    if dataset.id.get_chunk_info_by_coord(corner).size > bound:
         raise BadInput(damaged)
-    skipped, content = found.id.read_direct_chunk(corner)
+    skipped, content = dataset.id.read_direct_chunk(corner)
     for index in reversed(range(len(steps))):
         if skipped >> index & 1:
             continue
-        content = _undone(steps[index], content, found.dtype.itemsize, bound)
+        content = _undone(steps[index], content, dataset.dtype.itemsize, bound)
         if content is None:
             raise BadInput(damaged)
     if len(content) != size:
         raise BadInput(damaged)
-    return np.frombuffer(content, found.dtype).reshape(found.chunks)
+    return np.frombuffer(content, dataset.dtype).reshape(dataset.chunks)
 
 
 def _undone(step: int, content: bytes, itemsize: int, bound: int) -> bytes | None:

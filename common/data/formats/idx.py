@@ -76,9 +76,9 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
 def _parse(stream, path: Path, axes: int, stored: int) -> np.ndarray:
     header = stream.read(4 + 4 * axes)
     if header[:4] != bytes([0, 0, 8, axes]):
-        found = header[:4].hex() or "nothing"
+        start = header[:4].hex() or "nothing"
         raise BadInput(
-            f"{path}: is not an idx file of unsigned bytes with {axes} axes (it starts with {found}, "
+            f"{path}: is not an idx file of unsigned bytes with {axes} axes (it starts with {start}, "
             f"not 000008{axes:02x}); {ANOTHER_COPY}"
         )
     if len(header) < 4 + 4 * axes:

@@ -133,7 +133,7 @@ def _decoded(
     try:
         for start in range(0, total, step):
             decoded = list(pool.map(decode, listing.files[start : start + step]))
-            if refused := [one for one in decoded if isinstance(one, str)]:
+            if refused := [result for result in decoded if isinstance(result, str)]:
                 shown = listed(refused, MOST_NAMED)
                 raise BadInput(f"{listing.folder}: {shown}; get the file again, or remove it from the folder")
             yield np.stack(decoded)

@@ -68,9 +68,9 @@ def check_image_shape(shape: tuple[int, ...], name: str) -> None:
     raise BadInput(f"{name}: {IMAGE} is {by_size(shape)} as h5py shows it, not N×28×28, N×1×28×28 or N×784; {hint}")
 
 
-def read_whole(found: h5py.Dataset, where: str) -> np.ndarray:
+def read_whole(dataset: h5py.Dataset, where: str) -> np.ndarray:
     """All values of a small checked variable."""
-    values = np.empty(found.shape, found.dtype)
-    for place, part in blocks(found, where):
+    values = np.empty(dataset.shape, dataset.dtype)
+    for place, part in blocks(dataset, where):
         values[place] = part
     return values

@@ -46,12 +46,12 @@ def _chosen(archive: zipfile.ZipFile, path: Path, wanted: str) -> zipfile.ZipInf
         if member.filename in seen:
             raise BadInput(f"{path}: holds {member.filename!r} twice; {ANOTHER_ARCHIVE}")
         seen.add(member.filename)
-    found = [member for member in members if PurePosixPath(member.filename).name == wanted]
-    if len(found) != 1:
+    matches = [member for member in members if PurePosixPath(member.filename).name == wanted]
+    if len(matches) != 1:
         there = ", ".join(sorted(seen)[:5]) or "nothing"
-        many = f"{len(found)} files" if found else "no file"
+        many = f"{len(matches)} files" if matches else "no file"
         raise BadInput(f"{path}: holds {many} called {wanted} (it holds {there}); put one at mnist_mat/{wanted}")
-    return found[0]
+    return matches[0]
 
 
 def _refuse_hostile(member: zipfile.ZipInfo, path: Path) -> None:

@@ -131,7 +131,7 @@ ENTRIES: tuple[Entry, ...] = tuple(make(n) for n in (1, 2, 3) for make in (convo
 
 def _patches(x_shape: Sequence[int], kernel_size, dilation, padding, stride) -> np.ndarray:
     """`[C · kernel, windows]`: where each number of each window is in a padded `[C, H, W]`, flat."""
-    kernel, dilation, padding, stride = (each(one, 2) for one in (kernel_size, dilation, padding, stride))
+    kernel, dilation, padding, stride = (each(value, 2) for value in (kernel_size, dilation, padding, stride))
     channels, *sides = x_shape
     whole = [size + 2 * around for size, around in zip(sides, padding, strict=True)]
     rows, columns = (
@@ -146,7 +146,7 @@ def _patches(x_shape: Sequence[int], kernel_size, dilation, padding, stride) -> 
 def _unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     """Every window of a convolution as a column: `[N, C · kernel, windows]`"""
     around = each(padding, 2)
-    padded = np.pad(x, [(0, 0), (0, 0), *((one, one) for one in around)])
+    padded = np.pad(x, [(0, 0), (0, 0), *((width, width) for width in around)])
     return padded.reshape(len(x), -1)[:, _patches(x.shape[1:], kernel_size, dilation, padding, stride)]
 
 

@@ -74,7 +74,7 @@ def avg_pool(n: int, x, kernel_size, stride=None, padding=0, ceil_mode=False, co
     full = _filled(whole, around, kernel, stride, ones, counts, 0.0)
     share = _filled(counted, outer, kernel, stride, ones, counts, 0.0)
     places = [where for _, where in kernel_places(kernel, stride, ones, counts)]
-    y, share = (sum(one[(..., *where)] for where in places) for one in (full, share))
+    y, share = (sum(array[(..., *where)] for where in places) for array in (full, share))
     y = np.asarray(y / (divisor_override or share))
     return y if x.ndim == n + 2 else y[0]
 
@@ -92,8 +92,8 @@ def _other_pools(call: Call) -> Variants:
     yield from ((words, call.told(**told)) for words, told in changes.items())
     kinds = {entry.kind: entry for entry in ENTRIES}
     other = kinds[f"{'max' if average else 'avg'}{call.kind[3:]}"]
-    own = ("count_include_pad", "divisor_override")
-    kept = {name: value for name, value in call.settings.items() if name not in own}
+    left_out = ("count_include_pad", "divisor_override")
+    kept = {name: value for name, value in call.settings.items() if name not in left_out}
     yield f"{'the largest' if average else 'the mean'} of each window", replace(call, entry=other, settings=kept)
 
 
@@ -125,7 +125,9 @@ def _adaptive_factor(settings: Mapping, given: Sequence[int], made: Sequence[int
 def _numbers(value, inner: int) -> list[int] | None:
     if isinstance(value, int):
         return [value] * inner
-    return list(value) if isinstance(value, (list, tuple)) and all(isinstance(one, int) for one in value) else None
+    return (
+        list(value) if isinstance(value, (list, tuple)) and all(isinstance(element, int) for element in value) else None
+    )
 
 
 def _largest(n: int) -> Entry:
@@ -170,7 +172,7 @@ def _adaptive(n: int, mean: bool) -> Entry:
 
 
 ENTRIES: tuple[Entry, ...] = tuple(
-    one for n in (1, 2, 3) for one in (_largest(n), _mean(n), _adaptive(n, True), _adaptive(n, False))
+    pool for n in (1, 2, 3) for pool in (_largest(n), _mean(n), _adaptive(n, True), _adaptive(n, False))
 )
 
 

@@ -27,7 +27,7 @@ def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=F
     n, linear = x.ndim - 2, mode in LINEAR
     if antialias or not (linear or mode in ("nearest", "nearest-exact")):
         raise ValueError(mode)
-    scales = [None] * n if scale_factor is None else [float(one) for one in np.broadcast_to(scale_factor, n)]
+    scales = [None] * n if scale_factor is None else [float(factor) for factor in np.broadcast_to(scale_factor, n)]
     sizes = each(size, n) if size is not None else [int(x.shape[2 + i] * scales[i]) for i in range(n)]
     for axis, (count, scale) in enumerate(zip(sizes, scales, strict=True), 2):
         old = x.shape[axis]
@@ -172,7 +172,7 @@ def _grid_axis(size: int, align_corners: bool) -> np.ndarray:
 
 def _affine_grid(theta, size, align_corners: bool = False):
     """theta · (x, y, 1) over a grid from −1 to 1"""
-    rows, columns = np.meshgrid(*(_grid_axis(one, align_corners) for one in size[2:]), indexing="ij")
+    rows, columns = np.meshgrid(*(_grid_axis(length, align_corners) for length in size[2:]), indexing="ij")
     return np.einsum("nij,hwj->nhwi", theta, np.stack([columns, rows, np.ones_like(rows)], -1))
 
 
@@ -186,7 +186,7 @@ def _grid_sample(x, grid, mode: str = "bilinear", padding_mode: str = "zeros", a
     made = 0.0
     for down in (0, 1):
         for right in (0, 1):
-            i, j = (np.floor(one).astype(int) + more for one, more in ((row, down), (column, right)))
+            i, j = (np.floor(coordinate).astype(int) + more for coordinate, more in ((row, down), (column, right)))
             inside = (i >= 0) & (i < x.shape[2]) & (j >= 0) & (j < x.shape[3])
             share = (1 - np.abs(row - i)) * (1 - np.abs(column - j)) * inside
             i, j = np.clip(i, 0, x.shape[2] - 1), np.clip(j, 0, x.shape[3] - 1)
@@ -204,11 +204,11 @@ ENTRIES += (
           proof=(proved_layer(real(2, 3, 4, 6), downscale_factor=2), proved(real(2, 3, 4, 6), downscale_factor=2))),
     entry("affine_grid", "F.affine_grid", "F.affine_grid", (argument("size", paddle="out_shape"), CORNERS),
           formula=_affine_grid, differs=(CENTRES,),
-          proof=tuple(proved(real(2, 2, 3), size=[2, 3, 4, 5], align_corners=one) for one in (True, False))),
+          proof=tuple(proved(real(2, 2, 3), size=[2, 3, 4, 5], align_corners=aligned) for aligned in (True, False))),
     entry("grid_sample", "F.grid_sample", "F.grid_sample",
           (argument("mode", "bilinear"), argument("padding_mode", "zeros"), CORNERS), formula=_grid_sample,
           given="all", ordered=True, differs=(CENTRES,),
-          proof=(*(proved(real(2, 3, 4, 5), unit(2, 3, 6, 2), align_corners=one) for one in (True, False)),
+          proof=(*(proved(real(2, 3, 4, 5), unit(2, 3, 6, 2), align_corners=aligned) for aligned in (True, False)),
                  Proof((real(2, 3, 4, 5), unit(2, 3, 6, 2)), {"padding_mode": "border", "align_corners": False},
                        formula=False))),
 )  # fmt: skip

@@ -85,7 +85,7 @@ def _dirac(shape, groups: int = 1):
 def _random(kind: str, torch: str, paddle: str, *arguments, draws: str, tried: tuple[dict, ...],
             shape: tuple[int, ...] = KERNEL, **more) -> Entry:  # fmt: skip
     """An initializer that draws, with `tried` arguments."""
-    proofs = [Proof(arguments=one, shape=shape, distribution=True) for one in tried]
+    proofs = [Proof(arguments=settings, shape=shape, distribution=True) for settings in tried]
     return entry(kind, f"nn.init.{torch}", f"nn.initializer.{paddle}", arguments, draws=draws, proof=proofs, **more)
 
 

@@ -48,7 +48,7 @@ class Step:
 
     def kept(self, name: str) -> np.ndarray:
         """A moment from before the step; 0 where there is none yet."""
-        value = next((self.state[one] for one in STATE[name] if self.state.get(one) is not None), 0.0)
+        value = next((self.state[key] for key in STATE[name] if self.state.get(key) is not None), 0.0)
         return np.asarray(value, np.float64)
 
     def told(self, **settings) -> Step:
@@ -136,9 +136,9 @@ def arguments_of(entry: Entry, framework: str, numbers: Mapping[str, float]) -> 
     """An optimizer's numbers as a framework's class takes them: under its names, flags as such, what is 0 and may be
     left out left out."""
     words = {}
-    for one in entry.arguments:
-        names, default = (one.torch, one.default_torch) if framework == "torch" else (one.paddle, one.default_paddle)
-        value = numbers.get(one.name)
+    for row in entry.arguments:
+        names, default = (row.torch, row.default_torch) if framework == "torch" else (row.paddle, row.default_paddle)
+        value = numbers.get(row.name)
         if names and value is not None and (value or default is not None):
             words[names[0]] = bool(value) if isinstance(default, bool) else value
     return words

@@ -80,7 +80,7 @@ def _noam(step: int) -> float:
 
 
 def _schedule(kind: str, torch: str, paddle: str, *arguments, differs: tuple[Contrast, ...] = (), **more) -> Entry:
-    classes = (f"optim.lr_scheduler.{torch}", " ".join(f"optimizer.lr.{one}" for one in paddle.split()))
+    classes = (f"optim.lr_scheduler.{torch}", " ".join(f"optimizer.lr.{name}" for name in paddle.split()))
     return entry(kind, *classes, (*arguments, LAST), differs=(*differs, HELD), **more)
 
 

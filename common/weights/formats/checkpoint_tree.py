@@ -170,14 +170,14 @@ def select(tree: Any, key: str | None, kind: str | None) -> tuple[str | None, An
         if key not in dicts:
             raise Malformed(f"there is no {quoted(key)} in it", _choices(dicts))
         return key, dicts[key]
-    found = state_dicts(tree)
-    wanted = [where for where, optimizer in found.items() if optimizer == (kind == "optimiser")]
+    states = state_dicts(tree)
+    wanted = [where for where, optimizer in states.items() if optimizer == (kind == "optimiser")]
     if not wanted and kind is None:
-        wanted = list(found)
+        wanted = list(states)
     if len(wanted) > 1:
         raise Malformed(f"it holds {len(wanted)} sets of tensors", _choices(wanted))
     if not wanted:
-        if kind is not None and found:
+        if kind is not None and states:
             raise Malformed(f"it holds no {kind}, only {next(k for k in KINDS if k != kind)}", "give the other file")
         return None, tree
     dicts = _named(_dicts(tree, None))

@@ -185,11 +185,11 @@ class _Machine:
         return line[:-1].decode("utf-8")
 
     def find(self, module: Any, name: Any) -> Name:
-        found = self.allowed.get((module, name)) if type(module) is str and type(name) is str else None
-        if found is None:
+        target = self.allowed.get((module, name)) if type(module) is str and type(name) is str else None
+        if target is None:
             what = f"{module}.{name}" if type(module) is str and type(name) is str else "something without a name"
             raise Malformed(f"it asks to run {quoted(what)}, which is refused (nothing was run)", DO_NOT_LOAD)
-        return found
+        return target
 
     def named(self) -> Name:
         name, module = self.stack.pop(), self.stack.pop()
