@@ -19,6 +19,7 @@ from dualport.common.weights.files import WeightFile
 from dualport.scripts.inspect_file import describe
 from weight_samples import bounded, pickle_of, read_bytes, recomputed, refused, samples
 
+pytestmark = pytest.mark.no_cover
 SAMPLES = samples()
 MUTATED = int(os.environ.get("DUALPORT_FUZZ", "10000"))
 SHARDS = 8

@@ -30,6 +30,8 @@ from weight_samples import (
     zip_of,
 )
 
+pytestmark = pytest.mark.no_cover
+
 
 class Calls:
     """Pickles as a call of `function`."""
