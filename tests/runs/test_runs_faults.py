@@ -72,13 +72,13 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(
     train, tmp_path, monkeypatch, checkpoint_each_epoch, backend
 ):
     session, taken = load_backend(backend).Session, []
-    stack = session.stack
+    stacked = session._stacked
 
     def poisoned(self, rows):
         taken.append(len(rows))
-        return stack(self, rows) * (np.nan if len(taken) == 6 else 1)
+        return stacked(self, rows) * (np.nan if len(taken) == 6 else 1)
 
-    monkeypatch.setattr(session, "stack", poisoned)
+    monkeypatch.setattr(session, "_stacked", poisoned)
     failed = train(tmp_path, backend=backend)
     assert failed.code == 4
     assert "the loss is not a finite number in epoch 1, step 1; its last good checkpoint is kept" in failed.complaint

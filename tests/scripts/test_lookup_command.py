@@ -62,7 +62,7 @@ def test_everything_as_data(capsys) -> None:
     assert momentum["paddle"] == {"names": ["momentum"], "required": False, "default": 0.9, "attribute": "_momentum"}
     assert momentum["paddle_takes"] == "one minus it"
     assert {"name": "running_var", "torch": "running_var", "paddle": "_variance", "transposed": False, "part": None,
-            "trained": False, "initial": {"torch": "", "paddle": ""}} in entry["weights"]  # fmt: skip
+            "trained": False, "initial": {"torch": "ones", "paddle": "ones"}} in entry["weights"]  # fmt: skip
     assert entry["float32_in_paddle"] == {"eps": None, "momentum": None}
     assert entry["proof"][0]["within"] == {"values": 1e-12, "gradients": 1e-10, "formula": 1e-12}
 
