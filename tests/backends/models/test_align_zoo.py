@@ -30,6 +30,7 @@ VISION = {
     "shufflenet_v2_x0_25": ("2,3,64,64", ADAM),
 }
 DEEPEST = ("resnet50", "densenet121", "googlenet")
+HEAVY = (*DEEPEST, "mobilenet_v1", "mobilenet_v2")  # half a minute and more each
 TOKENS = "2,7:int64:0..49"
 PAIRS = {
     "Tagger": (TOKENS, {}, {}),
@@ -55,7 +56,9 @@ def proved(found, steps: int) -> None:
     assert all(forward.float32_error(side) > 0 for side in found.names)
 
 
-@pytest.mark.parametrize("name", VISION)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.heavy] if name in HEAVY else []) for name in VISION]
+)
 def test_paddles_vision_models(name):
     paddle.seed(1)
     inputs, optimizer = VISION[name]
