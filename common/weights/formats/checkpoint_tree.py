@@ -93,19 +93,20 @@ class _Resolver:
         if self.containers > MAX_CONTAINERS:
             raise Malformed(f"it holds more than {MAX_CONTAINERS:,} lists and dicts", DO_NOT_LOAD)
         children = node.values() if isinstance(node, dict) else node
-        visited = [self.visit(child, depth + 1) for child in children]
-        nodes = 1 + sum(child[1] for child in visited)
-        bytes_ = sum(child[2] for child in visited)
-        levels = 1 + max((child[3] for child in visited), default=0)
-        values = [child[0] for child in visited]
+        values, nodes, bytes_, levels = [], 1, 0, 1
+        for child in children:  # one loop: hostile files hold a great many small containers
+            value, its_nodes, its_bytes, its_levels = self.visit(child, depth + 1)
+            values.append(value)
+            nodes, bytes_ = nodes + its_nodes, bytes_ + its_bytes
+            levels = max(levels, 1 + its_levels)
         if isinstance(node, dict):
             nodes += sum(1 + (len(key) // TEXT_NODE if type(key) is str else 0) for key in node)
-            value: Any = dict(zip(node, values, strict=True))
+            made: Any = dict(zip(node, values, strict=True))
         else:
-            value = tuple(values) if type(node) is tuple else values
+            made = tuple(values) if type(node) is tuple else values
         if nodes > MAX_NODES or bytes_ > self.max_bytes:
             raise Malformed("it repeats its own content so often that it could not be written out", DO_NOT_LOAD)
-        return value, nodes, bytes_, levels
+        return made, nodes, bytes_, levels
 
 
 def is_optimizer(node: Any) -> bool:
