@@ -30,7 +30,13 @@ VISION = {
     "shufflenet_v2_x0_25": ("2,3,64,64", ADAM),
 }
 DEEPEST = ("resnet50", "densenet121", "googlenet")
-HEAVY = (*DEEPEST, "mobilenet_v1", "mobilenet_v2")  # half a minute and more each
+HEAVY = (
+    *DEEPEST,
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "shufflenet_v2_x0_25",
+)  # a minute and more each
 TOKENS = "2,7:int64:0..49"
 PAIRS = {
     "Tagger": (TOKENS, {}, {}),
