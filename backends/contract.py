@@ -92,16 +92,37 @@ class Tensors(Protocol):
 
     def is_floating(self, tensor: Tensor) -> bool: ...
 
+    def as_real(self, tensor: Tensor) -> Tensor:
+        """A tensor to sum over: of complex numbers their two parts, of half precision in float32, else itself."""
+        ...
+
+    def cast_like(self, tensor: Tensor, other: Tensor) -> Tensor:
+        """A tensor in the type of another."""
+        ...
+
     def has_gradient(self, tensor: Tensor) -> bool:
         """Whether a gradient can arrive at it."""
         ...
 
     def version_of(self, tensor: Tensor) -> int:
-        """A number that every change in place raises."""
+        """A number that changes in place raise, of the tensor or of one that shares its memory."""
         ...
 
-    def on_gradient(self, tensor: Tensor, write: Callable[[Tensor], Tensor | None]) -> None:
-        """Call `write(gradient)` once the whole gradient of a tensor is known; what it returns takes its place."""
+    def memory_of(self, tensor: Tensor) -> int | None:
+        """What tells whether two tensors lie in the same memory; None where there is none."""
+        ...
+
+    def lives_on(self, tensor: Tensor) -> bool:
+        """Whether it is none that a pass computes, and may be there after it."""
+        ...
+
+    def on_gradient(self, tensor: Tensor, write: Callable[[Tensor | None], Tensor | None]) -> Any:
+        """Call `write(gradient)` once the whole gradient of a tensor is known; what it returns takes its place.
+
+        Returns:
+            What takes the hook away again, by its `remove()`.
+        """
+        ...
 
     def keeper(self, tensor: Tensor) -> Callable[[], None]:
         """Take a tensor's gradient away, and give what puts it back with its memory, values, type, place and flag."""
@@ -179,7 +200,10 @@ class Calls(Protocol):
     """A model's layers, and what the framework is asked for while it runs."""
 
     NAME: str
-    LIBRARY: tuple[str, ...]  # how the names of the framework's own modules begin
+
+    def is_library(self, cls: type) -> bool:
+        """Whether a class is the framework's own: the very object, not one of its name."""
+        ...
 
     def intercept(self, handler: Callable, model: Model) -> AbstractContextManager:
         """Within, `handler(name, function, args, kwargs)` is called in the place of every function of the framework."""

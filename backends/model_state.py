@@ -6,7 +6,10 @@ PyTorch's layout, through the views of `common.weights.rules`.
 
 from __future__ import annotations
 
+import inspect
+import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +37,38 @@ def structure(backend: Framework, model: Model) -> list[dict]:
             for name, tensor in [*module._parameters.items(), *module._buffers.items()]
             if tensor is not None and joined(path, name) in persistent
         }
-        records.append(layer_record(backend.calls.NAME, backend.calls.LIBRARY, path, module, weights))
+        classes = [base.__name__ for base in type(module).__mro__ if backend.calls.is_library(base)]
+        records.append(layer_record(backend.calls.NAME, path, module, classes, _runs_library(backend, module), weights))
     return records
+
+
+def _runs_library(backend: Framework, module: Model) -> bool:
+    """Whether calling a module runs the library's code alone: neither its class nor itself has put other in its place."""
+    is_library, cls = backend.calls.is_library, type(module)
+    library = next(base for base in cls.__mro__ if is_library(base))
+    if library is backend.MODEL or not _in_library(backend, inspect.getattr_static(cls, "forward")):
+        return False
+    derived = itertools.takewhile(lambda base: base is not library, cls.__mro__)
+    others = [
+        name
+        for base in derived
+        for name, value in vars(base).items()
+        if (isinstance(value, property) or callable(getattr(library, name, None)))
+        and not _in_library(backend, getattr(value, "fget", value))
+    ]
+    others += [name for name in vars(module) if callable(getattr(cls, name, None))]
+    return not any(_computes(backend, name) for name in others)
+
+
+def _in_library(backend: Framework, function: Any) -> bool:
+    return (getattr(function, "__module__", None) or "").startswith(f"{backend.calls.NAME}.nn.")
+
+
+def _computes(backend: Framework, name: str) -> bool:
+    """Whether a method of that name can have part in what a layer makes; all layers have those that cannot."""
+    if name in ("forward", "__call__", "__getattr__", "__getattribute__"):
+        return True
+    return name != "reset_parameters" and not name.startswith("__") and not hasattr(backend.MODEL, name)
 
 
 def views_of(backend: Framework, model: Model) -> dict[str, View]:

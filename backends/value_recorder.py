@@ -26,6 +26,7 @@ class ValueRecorder:
         self.calls: list[dict] = []
         self.sources: dict[int, str] = {}
         self.awaited: dict[int, tuple[int, ...]] = {}  # values that no gradient has arrived at yet, with their shapes
+        self._hooks: list[Any] = []  # on tensors that live on after the pass
 
     def __call__(self, name: str, tensor: Tensor) -> None:
         index, number = len(self.calls), self.number(f"call {len(self.calls)}")
@@ -44,18 +45,32 @@ class ValueRecorder:
     def keep(self, tensor: Tensor, number: int) -> None:
         """Write a value now, and its gradient once it arrives."""
         if self.writer is not None:
-            self.writer.put("values", str(number), self.tensors.to_numpy(tensor))
+            self.writer.put("values", str(number), self._array(tensor))
         if (self.writer is not None or self.change) and self.tensors.has_gradient(tensor):
             self.awaited[number] = tuple(tensor.shape)
-            self.tensors.on_gradient(tensor, lambda gradient: self._arrived(number, gradient))
+            hook = self.tensors.on_gradient(tensor, lambda gradient: self._arrived(number, gradient))
+            if self.tensors.lives_on(tensor):
+                self._hooks.append(hook)
 
-    def _arrived(self, number: int, gradient: Tensor) -> Tensor | None:
+    def _arrived(self, number: int, gradient: Tensor | None) -> Tensor | None:
+        if gradient is None:  # of a value that is used, but not differentiably
+            return None
         if self.change is not None:
             gradient = self.change(gradient)
         if self.writer is not None:
-            self.writer.put("flow", str(number), self.tensors.to_numpy(gradient))
+            self.writer.put("flow", str(number), self._array(gradient))
         self.awaited.pop(number, None)
         return None if self.change is None else gradient
+
+    def _array(self, tensor: Tensor) -> np.ndarray:
+        """The values; of complex numbers, their two parts along one more axis."""
+        array = self.tensors.to_numpy(tensor)
+        return np.stack([array.real, array.imag], -1) if np.iscomplexobj(array) else array
+
+    def close(self) -> None:
+        """After the backward pass: take the hooks off the tensors that live on."""
+        while self._hooks:
+            self._hooks.pop().remove()
 
     def note_calls(self) -> None:
         """Write what is known of the calls."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
+import operator
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +18,9 @@ from ...common.weights.rules import View, to_canonical, to_framework, weight_vie
 from .. import load_backend
 from ..model_state import gradients, set_training, stored_arrays, structure
 from .load import load_object, make_model, telling
-from .nested_tensors import tensors_in
+from .nested_tensors import settled, tensors_in
 from .record import Recording
-
-KEPT = {"training", "dropout", "_dtype"}  # attributes of modules that a pass sets
+from .watched.as_before import Attributes
 
 
 class UserModel:
@@ -41,6 +43,11 @@ class UserModel:
         self.modules = structure(self.backend, model)
         self.views: dict[str, View] = weight_views(framework, self.modules)
         self.start_from(stored_arrays(self.backend, model, self.views))
+        self._attributes = self._held()
+
+    def _held(self) -> Attributes:
+        modules = [module for _, module in self.backend.calls.named_modules(self.model)]
+        return Attributes(modules, self.backend.calls.is_library)
 
     def start_from(self, stored: dict[str, np.ndarray]) -> None:
         """Take arrays by state-dict name, all of them, as the weights that every pass begins with."""
@@ -69,15 +76,15 @@ class UserModel:
 
     def _put_back_after(self, back: contextlib.ExitStack) -> None:
         kept = set()
+        back.callback(random.setstate, random.getstate())
+        back.callback(np.random.set_state, np.random.get_state())
         for _, module in self.backend.calls.named_modules(self.model):
-            for name in KEPT & vars(module).keys():
-                back.callback(setattr, module, name, getattr(module, name))
-            for table in (module._parameters, module._buffers):
-                back.callback(table.update, dict(table))  # a change of type makes new buffers, and a model may too
-                for tensor in table.values():
-                    if tensor is not None and id(tensor) not in kept:
-                        kept.add(id(tensor))
-                        back.callback(self.backend.tensors.keeper(tensor))
+            held = [vars(module), module._parameters, module._buffers]
+            for tensor in [each for table in held for each in table.values() if self.backend.tensors.is_tensor(each)]:
+                if id(tensor) not in kept:
+                    kept.add(id(tensor))
+                    back.callback(self.backend.tensors.keeper(tensor))
+        back.callback(self._held().put_back)  # a change of type makes new buffers, and a model may too
 
     def _inner_dropout(self) -> list:
         """Recurrent and attention layers that drop inside, where no mask can be given to both frameworks."""
@@ -85,7 +92,8 @@ class UserModel:
         return [module for path, module in self.backend.calls.named_modules(self.model) if path in inner]
 
     def prepare(self, dtype: str, mode: str) -> None:
-        """Bring the model to where every pass begins."""
+        """Bring the model to where every pass begins, whatever an earlier one has left in its attributes."""
+        self._attributes.put_back()
         self.backend.weights.to_dtype(self.model, dtype)
         self.backend.weights.assign(self.model, self.stored)
         set_training(self.model, mode == "train")
@@ -118,13 +126,13 @@ class UserModel:
         )
         with self.backend.device.default_dtype(dtype), telling(f"{self.reference} fails on {shapes} in {dtype}"):
             with recording.watching():
-                outputs = self.model(*positional, **named)
+                outputs = settled(self.model(*positional, **named))
             return outputs, recording.finish(outputs)
 
     def _arguments(self, given: list) -> tuple[list, dict]:
         """Inputs by name where the model has an argument of the name, else by place."""
         try:
-            known = set(inspect.signature(type(self.model).forward).parameters)
+            known = set(inspect.signature(self.model.forward).parameters)
         except (TypeError, ValueError):
             known = set()
         positional, named = [], {}
@@ -142,22 +150,21 @@ class UserModel:
             function = load_object(self.plan.loss, "loss") if isinstance(self.plan.loss, str) else self.plan.loss
             with telling("the loss fails"):
                 return function(outputs)
-        terms = []
-        tensors = self.backend.tensors
+        tensors, terms = self.backend.tensors, []
         for place, (_, tensor) in enumerate(tensors_in(outputs, tensors.is_tensor)):
-            if not tensors.is_floating(tensor) or not tensors.has_gradient(tensor):
+            if not tensors.has_gradient(tensor):
                 continue
+            tensor = tensors.as_real(tensor)
             shape = tuple(tensor.shape)
-            count = int(np.prod(shape, dtype=np.int64))
+            if not (count := int(np.prod(shape, dtype=np.int64))):
+                continue
             weights = stream(self.plan.seed, "projection", step, place).standard_normal(shape, dtype=np.float32)
             weights = np.ones(shape, np.float32) if count == 1 else weights / np.float32(np.sqrt(count))
             terms.append((tensor * tensors.like(weights, tensor)).sum())
         if not terms:
             return None
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
-        return total
+        widest = max(terms, key=lambda term: tensors.to_numpy(term).dtype.itemsize)
+        return functools.reduce(operator.add, [tensors.cast_like(term, widest) for term in terms])
 
     def optimizer(self):
         """A fresh one of what the plan names, for the parameters that are trained."""

@@ -1,8 +1,8 @@
 """Watching a model of the user's own while it runs: every call of a module, every operation between them, in order.
 
 What is the same for both frameworks is here; how to see a call is in each one's `calls.py`, a tensor and its gradient
-in `tensors.py`. Arrays go to the writer at once, so that nothing is held in memory; a tensor carries the number of its
-value as an attribute, which tells where the input of a later call comes from.
+in `tensors.py`. Arrays go to the writer at once, so that nothing is held in memory; `watched.numbers` has the number of
+each tensor's value, which tells where the input of a later call comes from.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from .nested_tensors import map_tensors, tensors_in
 from .randomness import Randomness
 from .rounding_noise import Noise
 from .users_lines import users_line
+from .watched.as_before import exchange_forwards
+from .watched.numbers import Numbers
 
-TAG = "_dualport_value"
+CHANGING = ("__setitem__", "set_value", "copy_")  # these change what they are called on, whatever its version says
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Open:
 
     content: dict
     opaque: bool
+    given: list[tuple[str, Any, int]]  # each tensor with its name and its version before
     made_before: int = 0
     averaged: Any = None  # what an average pool is given
 
@@ -67,25 +70,24 @@ class Recording:
         self._rounds = self.backend.rounds_constants
         self._randomness = Randomness(self._tensors, self.seed, self.step)
         self._turns: dict[str, int] = {}
-        self._key = object()  # tags of an earlier recording mean nothing to this one
+        self._numbers = Numbers(self._tensors)
         self._about = {module["path"]: module for module in self.modules}
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Recording]:
         """Within, calls of the model and of functions are seen. The model is afterwards as it was."""
         for name, tensor in self.backend.weights.tensors(self.model).items():
-            self._tag(tensor, f"weight {name}")
-        wrapped = []
-        try:
-            for path, module in self._calls.named_modules(self.model):
-                if path in self._about:
-                    module.__dict__["forward"] = self._wrapper(path, module, module.forward)
-                    wrapped.append(module)
-            with self._calls.intercept(self._function, self.model):
-                yield self
-        finally:
-            for module in wrapped:
-                module.__dict__.pop("forward", None)
+            self._name(tensor, f"weight {name}")
+        modules = {path: module for path, module in self._calls.named_modules(self.model) if path in self._about}
+        watchers = {id(module): self._watcher(path, module) for path, module in modules.items()}
+        with contextlib.ExitStack() as back:
+            exchange_forwards(watchers, modules.values(), back)
+            back.enter_context(self._calls.intercept(self._function, self.model))
+            yield self
+
+    def close(self) -> None:
+        """After the backward pass: take the hooks off the tensors that live on."""
+        self._values.close()
 
     def give(self, name: str, tensor) -> None:
         """Name an input of the model, and keep it with its gradient."""
@@ -93,18 +95,20 @@ class Recording:
 
     def finish(self, outputs) -> list[tuple[str, int]]:
         """Write what is known of the calls; return the model's outputs as values."""
-        values = [(name, self._number(tensor)) for name, tensor in tensors_in(outputs, self._tensors.is_tensor)]
+        values = [(name, self._number(tensor)) for name, tensor in self._in(outputs)]
         self._values.note_calls()
         return values
 
-    def _wrapper(self, path: str, module, forward: Callable) -> Callable:
+    def _watcher(self, path: str, module) -> Callable:
         about = self._about[path]
         entry = layer_entry(self._calls.NAME, about["classes"])
-        kind = entry.kind if entry else operation_kind(self._calls.NAME, about["class"].lower())
+        kind = entry.kind if entry else f"own {about['class'].lower()}"
+        if entry is None and about["library"]:
+            kind = operation_kind(self._calls.NAME, about["class"].lower())
         opaque = about["library"] and (entry is not None or not about["children"])
         computes = kind if about["library"] else ""  # a user's own forward is called, whatever its class is called
 
-        def watched(*args, **kwargs):
+        def watched(forward: Callable, args: tuple, kwargs: dict):
             if self._muted:
                 return forward(*args, **kwargs)
             with self._calls.quiet():
@@ -156,7 +160,8 @@ class Recording:
             return self._end(call, out)
 
     def _begin(self, path, kind, label, given, settings, opaque, module=False) -> Open:
-        inputs = [(name, self._number(tensor)) for name, tensor in tensors_in(given, self._tensors.is_tensor)]
+        tensors = [(name, tensor, self._tensors.version_of(tensor)) for name, tensor in self._in(given)]
+        inputs = [(name, self._number(tensor)) for name, tensor, _ in tensors]
         turn = self._turns.get(path, 0) if module else 0
         if module:
             self._turns[path] = turn + 1
@@ -166,24 +171,43 @@ class Recording:
             "outputs": [], "settings": settings, "where": users_line(),
         }  # fmt: skip
         self.calls.append(content)
-        averaged = tensors_in(given, self._tensors.is_tensor)[0][1] if inputs and kind in AVERAGES else None
-        return Open(content, opaque, len(self.calls), averaged)
+        averaged = tensors[0][1] if inputs and kind in AVERAGES else None
+        return Open(content, opaque, tensors, len(self.calls), averaged)
 
     def _end(self, call: Open, out):
-        content = call.content
-        tensors = tensors_in(out, self._tensors.is_tensor)
-        if not tensors and not content["module"]:  # a question, such as the size: not a step of the computation
+        content, index = call.content, call.content["index"]
+        tensors, changed = self._in(out), self._changed_in_place(call)
+        if not tensors and not changed and not content["module"]:  # a question, such as the size: no step
             if len(self.calls) == call.made_before:
                 self.calls.pop()
             return out
         content["leaf"] = call.opaque or len(self.calls) == call.made_before
         if content["leaf"] and (self.noise or self.replace):
             out = self._changed(call, out, tensors)
-            tensors = tensors_in(out, self._tensors.is_tensor)
-        content["outputs"] = [(name, self._number(tensor, content["index"])) for name, tensor in tensors]
+            tensors = self._in(out)
+        for _, tensor in changed:
+            self._numbers.note_change(tensor, index)
+        made = {id(tensor) for _, tensor in tensors}
+        tensors += [(name, tensor) for name, tensor in changed if id(tensor) not in made]
+        content["outputs"] = [(name, self._number(tensor, index)) for name, tensor in tensors]
         if call.averaged is not None and tensors and not self._rounds:
             round_averaging(self._tensors, content["kind"], content["settings"], call.averaged, tensors[0][1])
         return out
+
+    def _changed_in_place(self, call: Open) -> list[tuple[str, Any]]:
+        """What a call was given and has changed, but for weights: running statistics are no step of the computation."""
+        if not call.content["leaf"] or call.made_before != len(self.calls):
+            return []
+        label, inputs = call.content["label"], call.content["inputs"]
+        return [
+            (f"{name} afterwards", tensor)
+            for place, (name, tensor, version) in enumerate(call.given)
+            if (self._tensors.version_of(tensor) != version or (place == 0 and label in CHANGING))
+            and not self.sources[inputs[place][1]].startswith("weight")
+        ]
+
+    def _in(self, content) -> list[tuple[str, Any]]:
+        return tensors_in(content, self._tensors.is_tensor)
 
     def _changed(self, call: Open, out, tensors):
         """The outputs with rounding added, or with another pass's in their place; only of what this call made."""
@@ -210,21 +234,32 @@ class Recording:
         return [tuple(weight["shape"]) for weight in about["weights"].values()] if about else []
 
     def _known(self, tensor) -> bool:
-        tag = getattr(tensor, TAG, None)
-        return tag is not None and tag[0] is self._key and tag[2] == self._tensors.version_of(tensor)
+        return self._numbers.of(tensor) is not None
 
     def _number(self, tensor, made_by: int | None = None) -> int:
         """The number of a tensor's value; a value that was not seen before, or has changed since, is kept now."""
-        if self._known(tensor):
-            return getattr(tensor, TAG)[1]
+        number = self._numbers.of(tensor)
+        if number is not None:
+            return number
+        if made_by is None and (changed_by := self._numbers.changed_by(tensor)) is not None:
+            return self._changed_by_another(tensor, changed_by)
         return self._keep(tensor, "constant" if made_by is None else f"call {made_by}")
 
+    def _changed_by_another(self, tensor, index: int) -> int:
+        """The number of a value that a call has changed through another tensor, a view of it; that call made it."""
+        before, number = self._numbers.before(tensor), self._keep(tensor, f"call {index}")
+        call = self.calls[index]
+        if before not in [known for _, known in call["inputs"]]:
+            call["inputs"].append(("of which it is a part", before))
+        call["outputs"].append(("of which it is a part", number))
+        return number
+
     def _keep(self, tensor, source: str) -> int:
-        number = self._tag(tensor, source)
+        number = self._name(tensor, source)
         self._values.keep(tensor, number)
         return number
 
-    def _tag(self, tensor, source: str) -> int:
+    def _name(self, tensor, source: str) -> int:
         number = self._values.number(source)
-        setattr(tensor, TAG, (self._key, number, self._tensors.version_of(tensor)))
+        self._numbers.give(tensor, number)
         return number

@@ -30,7 +30,7 @@ def sketch(model: UserModel) -> tuple[dict[str, Node], list[dict], dict[int, str
     """
     lengths = {wanted.shape[0] if wanted.shape else 0 for wanted in model.plan.inputs}
     few = FEW if len(lengths) == 1 and lengths.pop() > FEW else None
-    with model.kept(), model.backend.tensors.without_gradients():
+    with model.kept():  # with gradients: models register hooks, and differentiate, while they run
         try:
             recording, outputs = _sketched(model, few)
         except BadInput:

@@ -24,27 +24,31 @@ from .rounding_noise import Noise
 
 def run_pass(model: UserModel, dtype: str, mode: str, writer, noise: Noise | None = None, replace=None) -> None:
     """One precision and mode: a watched pass, and in the plan's first mode its gradients and steps, into a writer."""
-    plan, tensors, optimizers = model.plan, model.backend.tensors, model.backend.optimizers
     _give_back_memory()
     model.prepare(dtype, mode)
-    recording = model.recording(writer, noise=noise, replace=replace)
-    outputs, values = model.forward(recording, dtype)
-    writer.note("outputs", values)
-    del recording
-    if mode != plan.modes[0] or replace is not None:
-        return
+    with contextlib.ExitStack() as hooks:
+        recording = hooks.enter_context(contextlib.closing(model.recording(writer, noise=noise, replace=replace)))
+        made = list(model.forward(recording, dtype))
+        writer.note("outputs", made.pop())
+        if mode == model.plan.modes[0] and replace is None:
+            _run_backward(model, dtype, made, writer, noise, hooks)
+
+
+def _run_backward(model: UserModel, dtype: str, made: list, writer, noise: Noise | None, hooks) -> None:
+    """Gradients and steps. `made`: the outputs, which are taken out of it, so that they are not held."""
+    plan, tensors, optimizers = model.plan, model.backend.tensors, model.backend.optimizers
     optimizer = model.optimizer() if plan.steps else None
     if optimizer is not None:
         writer.note("optimiser", optimizers.described(optimizer))
     for step in range(1, max(1, plan.steps) + 1):
         if step > 1:
-            outputs, _ = model.forward(model.recording(None, step, noise=noise), dtype, step)
-        loss = model.loss(outputs, step)
+            recording = hooks.enter_context(contextlib.closing(model.recording(None, step, noise=noise)))
+            made.append(model.forward(recording, dtype, step)[0])
+        loss = model.loss(made.pop(), step)
         if loss is None or not tensors.has_gradient(loss):
             writer.note("without_gradient", True)
             return
         writer.put("loss", str(step), tensors.to_numpy(loss))
-        del outputs
         with telling(f"the backward pass of {model.reference} fails"):
             loss.backward()
         if noise is not None:

@@ -12,7 +12,6 @@ import paddle
 from paddle.nn import Layer as Model
 
 NAME = "paddle"
-LIBRARY = ("paddle.nn.",)
 # Where functions live whose results are steps of a computation.
 FUNCTIONS = ("paddle.tensor.", "paddle.nn.functional.", "paddle.base.dygraph.generated_tensor_methods_patch")
 # Methods of a tensor that compute nothing, or that the watching itself needs.
@@ -102,6 +101,10 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         _Exchanged.silent = before
+
+
+def is_library(cls: type) -> bool:
+    return cls.__module__.startswith("paddle.nn.") and getattr(paddle.nn, cls.__name__, cls) is cls
 
 
 def named_modules(model: Model) -> Iterator[tuple[str, Model]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import paddle
@@ -46,16 +47,39 @@ def to_array(tensor: Tensor) -> np.ndarray:
     return np.array(to_numpy(tensor), order="C")
 
 
+def as_real(tensor: Tensor) -> Tensor:
+    if tensor.is_complex():
+        return paddle.as_real(tensor)
+    return tensor.astype("float32") if tensor.dtype in (paddle.float16, paddle.bfloat16) else tensor
+
+
+def cast_like(tensor: Tensor, other: Tensor) -> Tensor:
+    return tensor.astype(other.dtype)
+
+
 def has_gradient(tensor: Tensor) -> bool:
-    return not tensor.stop_gradient
+    # Paddle says so of whole numbers too, such as the places that `topk` finds.
+    return not tensor.stop_gradient and (tensor.is_floating_point() or tensor.is_complex())
 
 
 def version_of(tensor: Tensor) -> int:
     return tensor.inplace_version
 
 
-def on_gradient(tensor: Tensor, write: Callable) -> None:
-    tensor.register_hook(write)
+def memory_of(tensor: Tensor) -> int | None:
+    return tensor.data_ptr() - tensor._offset() if tensor._is_initialized() and tensor.size else None
+
+
+def lives_on(tensor: Tensor) -> bool:
+    return tensor.is_leaf
+
+
+def on_gradient(tensor: Tensor, write: Callable) -> Any:
+    return tensor.register_hook(lambda gradient: None if _is_absent(gradient) else write(gradient))
+
+
+def _is_absent(gradient: Tensor | None) -> bool:
+    return gradient is None or not gradient._is_initialized()
 
 
 def keeper(tensor: Tensor) -> Callable[[], None]:

@@ -10,7 +10,6 @@ from torch.nn import Module as Model
 from torch.overrides import TorchFunctionMode
 
 NAME = "torch"
-LIBRARY = ("torch.nn.", "torch.ao.")
 
 
 class _Seen(TorchFunctionMode):
@@ -38,6 +37,10 @@ def intercept(handler: Callable, model: Model) -> contextlib.AbstractContextMana
 
 def quiet() -> contextlib.AbstractContextManager:
     return torch._C.DisableTorchFunction()
+
+
+def is_library(cls: type) -> bool:
+    return cls.__module__.startswith("torch.nn.") and getattr(torch.nn, cls.__name__, cls) is cls
 
 
 def named_modules(model: Model) -> Iterator[tuple[str, Model]]:

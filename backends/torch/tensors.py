@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,16 +40,37 @@ def to_array(tensor: Tensor) -> np.ndarray:
     return np.array(to_numpy(tensor), order="C")
 
 
+def as_real(tensor: Tensor) -> Tensor:
+    if tensor.is_complex():
+        return torch.view_as_real(tensor.resolve_conj())
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def cast_like(tensor: Tensor, other: Tensor) -> Tensor:
+    return tensor.to(other.dtype)
+
+
 def has_gradient(tensor: Tensor) -> bool:
     return tensor.requires_grad
 
 
 def version_of(tensor: Tensor) -> int:
-    return tensor._version
+    return 0 if tensor.is_inference() else tensor._version
 
 
-def on_gradient(tensor: Tensor, write: Callable) -> None:
-    tensor.register_hook(write)
+def memory_of(tensor: Tensor) -> int | None:
+    try:
+        return tensor.untyped_storage().data_ptr() or None
+    except (RuntimeError, NotImplementedError):  # a sparse tensor has no memory of its own
+        return None
+
+
+def lives_on(tensor: Tensor) -> bool:
+    return tensor.is_leaf
+
+
+def on_gradient(tensor: Tensor, write: Callable) -> Any:
+    return tensor.register_hook(write)
 
 
 def keeper(tensor: Tensor) -> Callable[[], None]:

@@ -55,21 +55,27 @@ def function_settings(framework: str, kind: str, arguments: Mapping[str, Any]) -
     return settings
 
 
-def layer_record(framework: str, library: tuple[str, ...], path: str, layer: Any, weights: dict[str, dict]) -> dict:
+def layer_record(
+    framework: str, path: str, layer: Any, classes: list[str], library: bool, weights: dict[str, dict]
+) -> dict:
     """What is known of one layer, as data: where it is, what it is, what it holds.
 
     Args:
-        library: beginnings of the names of the framework's own modules.
+        classes: the framework's own among its classes, nearest first.
+        library: whether calling it runs the framework's own code alone.
     """
     name = type(layer).__name__
-    classes = [base.__name__ for base in type(layer).__mro__ if base.__module__.startswith(library)]
     entry = layer_entry(framework, classes)
-    forward = getattr(type(layer).forward, "__module__", None) or ""
     return {
-        "path": path, "class": name, "classes": classes, "library": forward.startswith(library),
+        "path": path, "class": name, "classes": classes, "library": library,
         "children": sum(1 for _ in layer.children()), "weights": weights,
-        "settings": layer_settings(framework, entry, name, layer) if entry else {},
+        "settings": layer_settings(framework, entry, _named(framework, entry, classes), layer) if entry else {},
     }  # fmt: skip
+
+
+def _named(framework: str, entry: Entry, classes: list[str]) -> str:
+    """The class that an entry was found by."""
+    return next(name for name in classes if layer_entry(framework, [name]) is entry)
 
 
 def _plain(value: Any) -> Any:
