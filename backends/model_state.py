@@ -43,7 +43,7 @@ def structure(backend: Framework, model: Model) -> list[dict]:
 
 
 def _runs_library(backend: Framework, module: Model) -> bool:
-    """Whether calling a module runs the library's code alone: neither its class nor itself has put other in its place."""
+    """Whether calling a module runs the library's code alone, with no method of a user's class or of its own."""
     is_library, cls = backend.calls.is_library, type(module)
     library = next(base for base in cls.__mro__ if is_library(base))
     if library is backend.MODEL or not _in_library(backend, inspect.getattr_static(cls, "forward")):

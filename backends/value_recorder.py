@@ -27,6 +27,7 @@ class ValueRecorder:
         self.sources: dict[int, str] = {}
         self.awaited: dict[int, tuple[int, ...]] = {}  # values that no gradient has arrived at yet, with their shapes
         self._hooks: list[Any] = []  # on tensors that live on after the pass
+        self._withdrawn: set[int] = set()
 
     def __call__(self, name: str, tensor: Tensor) -> None:
         index, number = len(self.calls), self.number(f"call {len(self.calls)}")
@@ -53,7 +54,7 @@ class ValueRecorder:
                 self._hooks.append(hook)
 
     def _arrived(self, number: int, gradient: Tensor | None) -> Tensor | None:
-        if gradient is None:  # of a value that is used, but not differentiably
+        if gradient is None or number in self._withdrawn:  # of a value that is used, but not differentiably
             return None
         if self.change is not None:
             gradient = self.change(gradient)
@@ -66,6 +67,11 @@ class ValueRecorder:
         """The values; of complex numbers, their two parts along one more axis."""
         array = self.tensors.to_numpy(tensor)
         return np.stack([array.real, array.imag], -1) if np.iscomplexobj(array) else array
+
+    def withdraw(self, number: int) -> None:
+        """Take no gradient of a value that was changed in place: each framework has its own rule of what arrives."""
+        self._withdrawn.add(number)
+        self.awaited.pop(number, None)
 
     def close(self) -> None:
         """After the backward pass: take the hooks off the tensors that live on."""

@@ -151,10 +151,10 @@ class UserModel:
             with telling("the loss fails"):
                 return function(outputs)
         tensors, terms = self.backend.tensors, []
-        for place, (_, tensor) in enumerate(tensors_in(outputs, tensors.is_tensor)):
-            if not tensors.has_gradient(tensor):
+        for place, (_, output) in enumerate(tensors_in(outputs, tensors.is_tensor)):
+            if not tensors.has_gradient(output):
                 continue
-            tensor = tensors.as_real(tensor)
+            tensor = tensors.as_real(output)
             shape = tuple(tensor.shape)
             if not (count := int(np.prod(shape, dtype=np.int64))):
                 continue

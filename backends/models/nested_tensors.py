@@ -1,4 +1,4 @@
-"""Tensors inside what people return and pass: tuples, lists, dicts, named tuples, dataclasses, objects, one in another."""
+"""Tensors inside what people return and pass: tuples, lists, dicts, dataclasses, objects, one in another."""
 
 from __future__ import annotations
 

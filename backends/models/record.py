@@ -186,6 +186,7 @@ class Recording:
             out = self._changed(call, out, tensors)
             tensors = self._in(out)
         for _, tensor in changed:
+            self._withdraw(tensor)
             self._numbers.note_change(tensor, index)
         made = {id(tensor) for _, tensor in tensors}
         tensors += [(name, tensor) for name, tensor in changed if id(tensor) not in made]
@@ -247,12 +248,17 @@ class Recording:
 
     def _changed_by_another(self, tensor, index: int) -> int:
         """The number of a value that a call has changed through another tensor, a view of it; that call made it."""
+        self._withdraw(tensor)
         before, number = self._numbers.before(tensor), self._keep(tensor, f"call {index}")
         call = self.calls[index]
         if before not in [known for _, known in call["inputs"]]:
             call["inputs"].append(("of which it is a part", before))
         call["outputs"].append(("of which it is a part", number))
         return number
+
+    def _withdraw(self, tensor) -> None:
+        if (before := self._numbers.before(tensor)) is not None:
+            self._values.withdraw(before)
 
     def _keep(self, tensor, source: str) -> int:
         number = self._name(tensor, source)

@@ -16,13 +16,13 @@ NAME = "paddle"
 FUNCTIONS = ("paddle.tensor.", "paddle.nn.functional.", "paddle.base.dygraph.generated_tensor_methods_patch")
 # Methods of a tensor that compute nothing, or that the watching itself needs.
 NOT_STEPS = frozenset(
-    "backward register_hook retain_grads clear_grad clear_gradient gradient numpy item tolist set_value copy_ "
+    "backward register_hook retain_grads clear_grad clear_gradient gradient numpy item tolist "
     "get_tensor value dim ndimension numel element_size nbytes is_dense is_floating_point is_integer is_complex "
     "inplace_version is_contiguous get_strides data_ptr strides offset rows apply_ apply zero_grad is_leaf".split()
 )
 OPERATORS = (
     "add radd iadd sub rsub isub mul rmul imul truediv rtruediv itruediv floordiv mod pow rpow matmul rmatmul neg "
-    "getitem lt le gt ge eq ne and or xor invert abs"
+    "getitem setitem lt le gt ge eq ne and or xor invert abs"
 ).split()
 
 

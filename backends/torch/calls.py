@@ -26,7 +26,7 @@ class _Seen(TorchFunctionMode):
             if name not in ("T", "mT", "H", "mH"):
                 return func(*args, **(kwargs or {}))
         kwargs = kwargs or {}
-        if name in ("__set__", "__setitem__", "boolean_dispatch") or name.startswith("_has") or not name:
+        if name in ("__set__", "boolean_dispatch") or name.startswith("_has") or not name:
             return func(*args, **kwargs)
         return self.handler(name, func, args, kwargs)
 
