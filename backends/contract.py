@@ -1,6 +1,6 @@
 """What a framework must offer to the kit, as protocols: `backends/torch` and `backends/paddle` fulfil them.
 
-The first six are modules: `Device` is `device.py` of each side, and so on. What a function does is said here, once;
+The first seven are modules: `Device` is `device.py` of each side, and so on. What a function does is said here, once;
 the modules say only where their framework needs something else than one would think.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..common.dictionary.draws import Draw, Numbers
 from ..common.traces.optimizer import OptimizerSettings
 from ..common.weights.optimizer_state import OptimizerState
 
@@ -218,6 +219,42 @@ class Calls(Protocol):
         ...
 
 
+class GivenNumbers(Numbers, Protocol):
+    """What the kit gives in the place of what a framework draws."""
+
+    paused: bool  # the framework draws by itself
+
+    def made(self, draw: Draw, shape: tuple[int, ...], told: Mapping[str, Any]) -> np.ndarray:
+        """What one draw gives, from the arguments of its operator by name."""
+        ...
+
+    def kept(self, shape: tuple[int, ...], chance: float) -> np.ndarray:
+        """True where a dropout keeps."""
+        ...
+
+    def slopes(self, shape: tuple[int, ...], lower: float, upper: float) -> np.ndarray: ...
+
+    def exponential(self, shape: tuple[int, ...]) -> np.ndarray: ...
+
+    def unknown(self, name: str) -> None:
+        """An operator draws what the kit has no numbers for."""
+
+
+class Draws(Protocol):
+    """What the framework draws, at its lowest layer, so that no function and no layer that draws is missed."""
+
+    def given(self, numbers: GivenNumbers) -> AbstractContextManager[None]:
+        """Within, the kit's numbers come in the place of the framework's own, and fresh memory holds one number."""
+        ...
+
+    def place(self) -> int:
+        """The seed of the framework's generator, which is part of the state that people save and put back."""
+        ...
+
+    def go_to(self, place: int) -> None:
+        """Seed the framework's generator."""
+
+
 class Layers(Protocol):
     """What the framework calls the layers of a spec, which it makes of the spec's numbers in the spec's order."""
 
@@ -236,6 +273,7 @@ class Framework(Protocol):
     weights: Weights
     optimizers: Optimizers
     calls: Calls
+    draws: Draws
     layers: Layers
     MODEL: type  # what every model of the framework is
     rounds_constants: bool  # keeps some constants in float32 in every precision: see `Entry.float32`

@@ -113,13 +113,21 @@ def objective_terms(
     decoded, image = decoded.reshape([count, -1]), image.reshape([count, -1])
     if objective.reconstruction == "squared_error":
         error = (decoded - image).square()
-    else:  # both frameworks hold its logarithms above −100
-        error = functional.binary_cross_entropy(decoded, image, reduction="none")
+    else:
+        error = _binary_cross_entropy(functional, decoded, image)
     each = error.sum(1) if objective.over_values == "sum" else error.mean(1)
     reconstruction = each.sum()
     kl = reconstruction * 0 if objective.kl == "none" else _divergence(objective.kl, latent, *heads).sum()
     total = reconstruction + objective.beta * kl
     return total / count if objective.over_batch == "mean" else total, reconstruction, kl
+
+
+def _binary_cross_entropy(functional: Any, decoded: Tensor, image: Tensor) -> Tensor:
+    """Element by element, NaN where `decoded` is. Both frameworks hold the logarithms above −100, and refuse a NaN: on
+    CUDA by an assertion after which the device answers nothing, so that a diverged training could not be told."""
+    lost = decoded.isnan()
+    error = functional.binary_cross_entropy(decoded.masked_fill(lost, 0.5), image, reduction="none")
+    return error.masked_fill(lost, float("nan"))
 
 
 def _divergence(form: str, latent: Latent, mean: Tensor, spread: Tensor) -> Tensor:

@@ -207,6 +207,16 @@ class Session:
         """What one step of the plan trains on: image, label, noise and masks, on the device."""
         return self._batch(self.to_device(plan.order), self.to_device(plan.noise), plan, step)
 
+    def look(self, plan: EpochPlan, step: int) -> tuple[np.ndarray, bool]:
+        """`[3]`, loss and summed terms of a step's batch as the model is and stays; whether a gradient is left."""
+        kept = self.weights()  # a pass in training changes running statistics
+        terms = self._terms(*self.batch(plan, step))
+        self._backward(terms[0])
+        left = any(self._gradient(tensor).any() for group in self._groups.values() for tensor in group.values())
+        self.backend.weights.clear_gradients(self.model)
+        self.load_weights(kept)
+        return self._stacked([self.backend.tensors.stack([term.detach() for term in terms])])[0], left
+
     def _batch(self, order: Any, noise: Any, plan: EpochPlan, step: int) -> tuple[Any, Any, Any, dict[str, Any] | None]:
         start, stop = plan.bounds(step)
         rows = order[start:stop]

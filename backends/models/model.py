@@ -86,10 +86,11 @@ class UserModel:
                     back.callback(self.backend.tensors.keeper(tensor))
         back.callback(self._held().put_back)  # a change of type makes new buffers, and a model may too
 
-    def _inner_dropout(self) -> list:
-        """Recurrent and attention layers that drop inside, where no mask can be given to both frameworks."""
-        inner = {about["path"] for about in self.modules if about["settings"].get("dropout")}
-        return [module for path, module in self.backend.calls.named_modules(self.model) if path in inner]
+    @property
+    def left_out(self) -> list[str]:
+        """Layers that drop inside one kernel of a GPU, where no mask can be given to them."""
+        inside = [about["path"] for about in self.modules if about["settings"].get("dropout")]
+        return inside if self.device == "cuda" else []
 
     def prepare(self, dtype: str, mode: str) -> None:
         """Bring the model to where every pass begins, whatever an earlier one has left in its attributes."""
@@ -97,8 +98,10 @@ class UserModel:
         self.backend.weights.to_dtype(self.model, dtype)
         self.backend.weights.assign(self.model, self.stored)
         set_training(self.model, mode == "train")
-        for module in self._inner_dropout():
-            module.dropout = 0.0
+        left_out = set(self.left_out)
+        for path, module in self.backend.calls.named_modules(self.model):
+            if path in left_out:
+                module.dropout = 0.0
         self.backend.weights.clear_gradients(self.model)
 
     def recording(self, writer=None, step: int = 1, **more) -> Recording:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...common.dictionary.index import AVERAGES, BY_KIND, CONSTANT_INSIDE, DROPOUT, RANDOM, layer_entry, operation_kind
+from ...common.dictionary.draws import MEMORY
+from ...common.dictionary.index import AVERAGES, CONSTANT_INSIDE, layer_entry, operation_kind
 from ...common.dictionary.settings import function_settings
 from ..contract import Framework
 from ..value_recorder import ValueRecorder
@@ -34,7 +35,7 @@ class Open:
 
     content: dict
     opaque: bool
-    given: list[tuple[str, Any, int]]  # each tensor with its name and its version before
+    given: list[tuple[str, Any, int, int]]  # each tensor: its name, itself, its version and its value's number before
     made_before: int = 0
     averaged: Any = None  # what an average pool is given
 
@@ -64,13 +65,14 @@ class Recording:
         self._muted = 0
         self._calls, self._tensors = self.backend.calls, self.backend.tensors
         noise = self.noise
-        change = None if noise is None else lambda gradient: noise.gradient(self._tensors, gradient)
+        self.randomness = Randomness(self.backend.draws, self.seed, self.step)
+        change = None if noise is None else self._noisy_gradient
         self._values = ValueRecorder(self._tensors, self.writer, change)
         self.calls, self.sources = self._values.calls, self._values.sources
         self._rounds = self.backend.rounds_constants
-        self._randomness = Randomness(self._tensors, self.seed, self.step)
         self._turns: dict[str, int] = {}
         self._numbers = Numbers(self._tensors)
+        self._empty: set[int] = set()  # values that are memory which nobody has written to yet
         self._about = {module["path"]: module for module in self.modules}
 
     @contextlib.contextmanager
@@ -82,6 +84,7 @@ class Recording:
         watchers = {id(module): self._watcher(path, module) for path, module in modules.items()}
         with contextlib.ExitStack() as back:
             exchange_forwards(watchers, modules.values(), back)
+            back.enter_context(self.randomness.shared([module for _, module in self._calls.named_modules(self.model)]))
             back.enter_context(self._calls.intercept(self._function, self.model))
             yield self
 
@@ -97,7 +100,14 @@ class Recording:
         """Write what is known of the calls; return the model's outputs as values."""
         values = [(name, self._number(tensor)) for name, tensor in self._in(outputs)]
         self._values.note_calls()
+        if self.writer is not None:
+            self.writer.note("draws", {"drawn": self.randomness.drawn, "unshared": self.randomness.unshared})
         return values
+
+    def _noisy_gradient(self, gradient):
+        assert self.noise is not None
+        with self.randomness.pausing():
+            return self.noise.gradient(self._tensors, gradient)
 
     def _watcher(self, path: str, module) -> Callable:
         about = self._about[path]
@@ -114,9 +124,7 @@ class Recording:
             with self._calls.quiet():
                 call = self._begin(path, kind, about["class"], (args, kwargs), about["settings"], opaque, module=True)
 
-            return self._finish_call(
-                call, lambda: self._run(computes, about["settings"], module.training, forward, args, kwargs)
-            )
+            return self._finish_call(call, lambda: self._run(computes, forward, args, kwargs))
 
         return watched
 
@@ -132,18 +140,10 @@ class Recording:
         call = self._begin(
             self._stack[-1].content["path"] if self._stack else "", kind, name, (args, kwargs), bound, True
         )
+        return self._finish_call(call, lambda: self._run(kind, function, args, kwargs))
 
-        def run():
-            training = bool(bound.get("training", True))
-            out = self._run(kind, bound, training, function, args, kwargs)
-            return self._randomness.draw(BY_KIND[kind], out, args) if kind in RANDOM else out
-
-        return self._finish_call(call, run)
-
-    def _run(self, kind: str, settings: Mapping, training: bool, original: Callable, args: tuple, kwargs: dict):
-        """What a call makes: by the framework, or with the kit's random numbers or the other framework's constants."""
-        if kind in DROPOUT:
-            return self._randomness.dropout(BY_KIND[kind], settings, args, kwargs, training, original)
+    def _run(self, kind: str, original: Callable, args: tuple, kwargs: dict):
+        """What a call makes: by the framework, or with the other framework's constants."""
         if kind in CONSTANT_INSIDE and not self._rounds and args and self._tensors.is_tensor(args[0]):
             return with_rounded_constants(kind, original, args, kwargs)
         return original(*args, **kwargs)
@@ -161,7 +161,9 @@ class Recording:
 
     def _begin(self, path, kind, label, given, settings, opaque, module=False) -> Open:
         tensors = [(name, tensor, self._tensors.version_of(tensor)) for name, tensor in self._in(given)]
-        inputs = [(name, self._number(tensor)) for name, tensor, _ in tensors]
+        numbers = [(name, self._number(tensor)) for name, tensor, _ in tensors]
+        inputs = [(name, number) for name, number in numbers if number not in self._empty]
+        held = [(*each, number) for each, (_, number) in zip(tensors, numbers, strict=True)]
         turn = self._turns.get(path, 0) if module else 0
         if module:
             self._turns[path] = turn + 1
@@ -172,7 +174,7 @@ class Recording:
         }  # fmt: skip
         self.calls.append(content)
         averaged = tensors[0][1] if inputs and kind in AVERAGES else None
-        return Open(content, opaque, tensors, len(self.calls), averaged)
+        return Open(content, opaque, held, len(self.calls), averaged)
 
     def _end(self, call: Open, out):
         content, index = call.content, call.content["index"]
@@ -181,9 +183,14 @@ class Recording:
             if len(self.calls) == call.made_before:
                 self.calls.pop()
             return out
+        if content["kind"] in MEMORY:  # there is nothing in it until something is written
+            self._empty |= {self._name(tensor, "constant") for _, tensor in tensors}
+            self.calls.pop()
+            return out
         content["leaf"] = call.opaque or len(self.calls) == call.made_before
         if content["leaf"] and (self.noise or self.replace):
-            out = self._changed(call, out, tensors)
+            with self.randomness.pausing():
+                out = self._changed(call, out, tensors)
             tensors = self._in(out)
         for _, tensor in changed:
             self._withdraw(tensor)
@@ -199,12 +206,12 @@ class Recording:
         """What a call was given and has changed, but for weights: running statistics are no step of the computation."""
         if not call.content["leaf"] or call.made_before != len(self.calls):
             return []
-        label, inputs = call.content["label"], call.content["inputs"]
+        label = call.content["label"]
         return [
             (f"{name} afterwards", tensor)
-            for place, (name, tensor, version) in enumerate(call.given)
+            for place, (name, tensor, version, number) in enumerate(call.given)
             if (self._tensors.version_of(tensor) != version or (place == 0 and label in CHANGING))
-            and not self.sources[inputs[place][1]].startswith("weight")
+            and not self.sources[number].startswith("weight")
         ]
 
     def _in(self, content) -> list[tuple[str, Any]]:
@@ -251,7 +258,7 @@ class Recording:
         self._withdraw(tensor)
         before, number = self._numbers.before(tensor), self._keep(tensor, f"call {index}")
         call = self.calls[index]
-        if before not in [known for _, known in call["inputs"]]:
+        if before not in self._empty and before not in [known for _, known in call["inputs"]]:
             call["inputs"].append(("of which it is a part", before))
         call["outputs"].append(("of which it is a part", number))
         return number

@@ -19,6 +19,7 @@ from ...common.weights.rules import to_canonical
 from ..model_state import moments
 from .load import telling
 from .model import UserModel
+from .record import Recording
 from .rounding_noise import Noise
 
 
@@ -31,12 +32,13 @@ def run_pass(model: UserModel, dtype: str, mode: str, writer, noise: Noise | Non
         made = list(model.forward(recording, dtype))
         writer.note("outputs", made.pop())
         if mode == model.plan.modes[0] and replace is None:
-            _run_backward(model, dtype, made, writer, noise, hooks)
+            _run_backward(model, dtype, recording, made, hooks)
 
 
-def _run_backward(model: UserModel, dtype: str, made: list, writer, noise: Noise | None, hooks) -> None:
+def _run_backward(model: UserModel, dtype: str, recording: Recording, made: list, hooks: contextlib.ExitStack) -> None:
     """Gradients and steps. `made`: the outputs, which are taken out of it, so that they are not held."""
     plan, tensors, optimizers = model.plan, model.backend.tensors, model.backend.optimizers
+    writer, noise = recording.writer, recording.noise
     optimizer = model.optimizer() if plan.steps else None
     if optimizer is not None:
         writer.note("optimiser", optimizers.described(optimizer))
@@ -49,7 +51,8 @@ def _run_backward(model: UserModel, dtype: str, made: list, writer, noise: Noise
             writer.note("without_gradient", True)
             return
         writer.put("loss", str(step), tensors.to_numpy(loss))
-        with telling(f"the backward pass of {model.reference} fails"):
+        # Parts that are run once more, to save memory, draw then what they drew.
+        with telling(f"the backward pass of {model.reference} fails"), recording.randomness.again():
             loss.backward()
         if noise is not None:
             noise.on_weights(tensors, model.model)
@@ -124,5 +127,5 @@ def head_of(model: UserModel) -> dict:
         "model": model.reference, "inputs": describe(plan.inputs), "seed": plan.seed, "dtypes": list(plan.dtypes),
         "modes": list(plan.modes), "steps": plan.steps, "optimiser": optimizer, "loss": loss,
         "device": model.device,
-        "left_out": [about["path"] for about in model.modules if about["settings"].get("dropout")],
+        "left_out": model.left_out,
     }  # fmt: skip

@@ -86,13 +86,13 @@ def keeper(tensor: Tensor) -> Callable[[], None]:
     if not tensor._is_initialized():  # the random state of a recurrent layer, which no pass changes
         return lambda: None
     memory, values, frozen = paddle.empty([0], tensor.dtype), tensor.detach().clone(), tensor.stop_gradient
-    _share(tensor, memory)  # a detached tensor would follow the change of type
+    share(tensor, memory)  # a detached tensor would follow the change of type
     gradient = None if tensor.grad is None else tensor.grad.clone()
     tensor.grad = None
 
     def put_back() -> None:
         paddle.assign(values, memory)
-        _share(memory, tensor)
+        share(memory, tensor)
         tensor.stop_gradient = frozen
         tensor.grad = None
         if gradient is not None:
@@ -101,7 +101,7 @@ def keeper(tensor: Tensor) -> Callable[[], None]:
     return put_back
 
 
-def _share(source: Tensor, target: Tensor) -> None:
+def share(source: Tensor, target: Tensor) -> None:
     """Have `target` be of the memory and type of `source`."""
     target.value().get_tensor()._share_data_with(source.value().get_tensor())
 

@@ -17,9 +17,10 @@ from ...common.drawing.progress_figures import draw_progress, join_progress, pro
 from ...common.errors import BadInput, EnvironmentFailed
 from ...common.runs import checkpoint as checkpoints
 from ...common.runs.config import agrees, run_config
+from ...common.runs.divergence import diverged
 from ...common.runs.folder import RunFolder
 from ...common.runs.initial_weights import initial_weights
-from ...common.runs.loop import diverged, train
+from ...common.runs.loop import train
 from ...common.runs.published_start import published_start
 from ...common.runs.weight_files import write_weights
 from ...common.spec import Recipe

@@ -46,9 +46,10 @@ def _round_numbers(optimizer: optim.Optimizer) -> None:
             continue  # Paddle's SGD rounds nothing
         names = {argument.torch[0] for argument in entry.arguments if argument.name in entry.float32}
         numbers = {
-            name: value for name, value in _without_betas(group).items() if name in names and isinstance(value, float)
+            name: rounded(value) if name in names and isinstance(value, float) else value
+            for name, value in _without_betas(group).items()
         }
-        group.update(_with_betas({name: rounded(value) for name, value in numbers.items()}))
+        group.update(_with_betas(numbers | {"params": group["params"]}))
 
 
 def described(optimizer: optim.Optimizer) -> dict[str, Any]:

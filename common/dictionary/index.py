@@ -90,8 +90,6 @@ MOVES = kinds_that(lambda entry: entry.moves)
 ORDERED = kinds_that(lambda entry: entry.ordered)
 EXACT = kinds_that(lambda entry: entry.exact)
 RECURRENT = kinds_that(lambda entry: entry.inner_layers)
-DROPOUT = kinds_that(lambda entry: entry.draws in ("mask", "channel mask"))
-RANDOM = kinds_that(lambda entry: entry.draws in ("normal", "uniform", "chance"))
 # Of two inputs it is no sign of the first one that tells.
 SIGN_KINKS = kinds_that(lambda entry: entry.kink == "sign" and entry.given == "first")
 LARGEST_KINKS = kinds_that(lambda entry: entry.kink == "largest")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
-from math import isfinite
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ..errors import BadInput, choose
 from ..spec import Objective, Optimizer, Recipe, Training
 
 LARGEST_SIZE = 65_536  # of a latent, a layer or an image's side: more is a slip of the keyboard
+LARGEST_NUMBER = sys.float_info.max  # and neither infinite nor NaN
 _OPTIMIZER = ("learning_rate", "beta1", "beta2", "epsilon", "weight_decay")
 _TRAINING = ("batch_size", "epochs", "drop_last", "clip_norm")
 _OBJECTIVE = ("reconstruction", "over_values", "over_batch", "kl", "beta")
@@ -74,19 +75,24 @@ def _pick(kind: type, keys: tuple[str, ...], settings: dict[str, object]) -> dic
     for key, value in chosen.items():
         if value == "none" and type(None) in get_args(hints[key]):
             chosen[key] = None
-        _check(key, chosen[key], hints[key])
+        chosen[key] = _checked(key, chosen[key], hints[key])
     return chosen
 
 
-def _check(key: str, value: object, hint: Any) -> None:
+def _checked(key: str, value: object, hint: Any) -> object:
+    """The value, if it is of the field's kind; a whole number as a float where any number will do.
+
+    Raises:
+        BadInput: it is of another kind.
+    """
     if get_origin(hint) is Literal:
-        choose(str(value), get_args(hint), f"value of {key}")
-        return
+        return choose(str(value), get_args(hint), f"value of {key}")
     kinds = get_args(hint) if get_origin(hint) is Union or "|" in str(hint) else (hint,)
     if not any(_is_a(value, kind) for kind in kinds):
         wanted = {int: "a whole number", float: "a number", bool: "true or false"}
         named = " or ".join(wanted[kind] for kind in kinds if kind in wanted)
         raise BadInput(f"{key} must be {named}, not {value!r}")
+    return float(value) if float in kinds and isinstance(value, int) else value
 
 
 def _is_a(value: object, kind: type) -> bool:
@@ -94,6 +100,6 @@ def _is_a(value: object, kind: type) -> bool:
         return value is None
     if isinstance(value, bool):
         return kind is bool
-    if isinstance(value, float) and not isfinite(value):
-        return False
-    return isinstance(value, (int, float) if kind is float else kind)
+    if isinstance(value, (int, float)) and kind is float:
+        return abs(value) <= LARGEST_NUMBER
+    return isinstance(value, kind)

@@ -10,10 +10,11 @@ from math import isfinite
 
 import numpy as np
 
-from ..errors import Diverged, Interrupted
+from ..errors import Interrupted
 from ..spec import Recipe
 from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint, Position
+from .divergence import LossWatch, diverged
 from .epoch_plan import EpochPlan, plan_epoch
 from .folder import RunFolder
 from .session_state import Trainable, capture, restore
@@ -71,19 +72,24 @@ def train(
         after_epoch: called with the number of each epoch that ends.
 
     Raises:
-        Diverged: a loss or a weight is not finite. Interrupted: a signal came; the run is saved.
+        Diverged: a loss or a weight is not finite, or the loss has left its range.
+        Interrupted: a signal came; the run is saved.
     """
     position, spent = (start.position, start.seconds) if start else (Position(), 0.0)
-    log = Log(folder, position)
+    log = Log(recipe, folder, position)
     if start:
         restore(session, start)
     with stopping() as stop:
         while position.epoch < recipe.training.epochs:
             row, spent = _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, log)
+            log.watch.end_epoch(position.epoch)
             log.add(row, position.terms)
             after_epoch(position.epoch)
             position.epoch, position.step, position.terms, spent = position.epoch + 1, 0, [], 0.0
             last = position.epoch >= recipe.training.epochs
+            if last:
+                plan = plan_epoch(recipe, seed, position.epoch - 1, count)
+                log.watch.end_run(*session.look(plan, plan.steps - 1), plan, plan.steps - 1)
             if last or stop.signal is not None or log.due():
                 log.save(session, position)
             if stop.signal is not None and not last:
@@ -94,8 +100,8 @@ def train(
 class Log:
     """What a run has done so far, written together with each checkpoint so that files and checkpoint say the same."""
 
-    def __init__(self, folder: RunFolder, position: Position) -> None:
-        self.folder = folder
+    def __init__(self, recipe: Recipe, folder: RunFolder, position: Position) -> None:
+        self.folder, self.watch = folder, LossWatch(recipe, folder)
         self.rows = [row for row in folder.read_metrics() if row["epoch"] < position.epoch]
         self.steps = folder.read_steps()[: position.total - position.step].tolist()
         self.saved_at = time.monotonic()
@@ -125,9 +131,7 @@ def _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, lo
     began, first = time.perf_counter() - spent, position.step
     done_before, told = plan.bounds(first)[0], 0.0
     for terms in session.epoch(plan, first):
-        if not np.isfinite(terms).all():
-            where = f"epoch {position.epoch}, step {position.step}"
-            raise diverged(log.folder, f"the loss is not a finite number in {where}")
+        log.watch.see(terms, plan, position)
         position.terms += terms.tolist()
         position.step += len(terms)
         position.total += len(terms)
@@ -144,12 +148,6 @@ def _one_epoch(recipe, session, count, seed, position, spent, on_event, stop, lo
     speed = (len(plan.order) - done_before) / max(seconds - spent, 1e-9)
     row = {"epoch": position.epoch} | epoch_means(recipe, position.terms, plan)
     return row | {"seconds": round(seconds, 3), "images_per_second": round(speed, 1)}, 0.0
-
-
-def diverged(folder: RunFolder, what: str) -> Diverged:
-    """The error of a run whose numbers are lost; `what` says how that was noticed."""
-    kept = "; its last good checkpoint is kept" if any(folder.checkpoints.glob("step-*")) else ""
-    return Diverged(f"{folder.path}: {what}{kept}; train into another --out with a lower --set learning_rate=…")
 
 
 def _saved(folder: RunFolder, position: Position) -> str:

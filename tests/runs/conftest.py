@@ -27,7 +27,8 @@ def train(tiny, capsys) -> Callable[..., Outcome]:
         out: Path, *more: str, backend: str = "torch", recipe: str = "aistudio-vae", epochs: int = 2, data: Path = tiny
     ) -> Outcome:
         words = ["train", recipe, "--backend", backend, "--data", str(data), "--device", "cpu", "--out", str(out)]
-        words += ["--epochs", str(epochs), "--batch-size", str(BATCH), "--set", "width=2", *more]
+        words += ["--epochs", str(epochs), "--batch-size", str(BATCH)]
+        words += [*(("--set", "width=2") if recipe.startswith("aistudio") else ()), *more]
         code = main(words)
         return Outcome(code, *capsys.readouterr())
 

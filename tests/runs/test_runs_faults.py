@@ -102,6 +102,40 @@ def test_divergence_before_the_first_checkpoint(train, tmp_path, backend, batch,
 
 
 @pytest.mark.parametrize("backend", ["torch", "paddle"])
+@pytest.mark.parametrize(
+    ("recipe", "what"), [("mlp-vae", "finite"), ("aistudio-vae-two", "loss"), ("latent2d-ae", "saturated")]
+)
+def test_a_rate_far_too_high_diverges(train, tmp_path, backend, recipe, what):
+    """Whole numbers are numbers; an output that is NaN goes through the cross-entropy; a single step is judged too, and
+    so is a loss that is bounded."""
+    settings = ("--batch-size", "2", "--set", "learning_rate=50")
+    failed = train(tmp_path, *settings, backend=backend, recipe=recipe, epochs=1)
+    assert failed.code == 4
+    assert what in failed.complaint
+    assert not list((tmp_path / "weights").iterdir())
+
+
+@pytest.mark.parametrize("backend", ["torch", "paddle"])
+def test_a_loss_that_stays_out_of_its_range_is_divergence(train, tmp_path, monkeypatch, backend):
+    """A single high loss is none, as training may come back from it."""
+    session, taken = load_backend(backend).Session, []
+    stacked = session._stacked
+
+    def thrown_up(self, rows):
+        taken.append(len(rows))
+        return stacked(self, rows) * (1e6 if high(len(taken)) else 1)
+
+    monkeypatch.setattr(session, "_stacked", thrown_up)
+    high = {3}.__contains__
+    assert train(tmp_path / "one", "--batch-size", "2", backend=backend, epochs=1).code == 0
+    taken.clear()
+    high = range(3, 9).__contains__
+    failed = train(tmp_path / "half", "--batch-size", "4", backend=backend, epochs=1)
+    assert failed.code == 4
+    assert "in the last steps of epoch 0, 1" in failed.complaint
+
+
+@pytest.mark.parametrize("backend", ["torch", "paddle"])
 def test_lost_weights_are_never_saved(train, tmp_path, monkeypatch, checkpoint_each_epoch, backend):
     """Run C shows no pictures of its progress, and its epoch is one step: only a look at the weights can tell."""
     session, taken = load_backend(backend).Session, []

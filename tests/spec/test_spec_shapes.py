@@ -148,6 +148,7 @@ def test_settings_reach_objective_and_schedule():
     settings = recipes.parse_settings(["beta=4", "learning_rate=1e-3", "clip_norm=1", "weight_decay=1e-5", "kl=none"])
     recipe = recipes.recipe("aistudio-vae", settings)
     assert (recipe.objective.beta, recipe.objective.kl, recipe.training.clip_norm) == (4, "none", 1)
+    assert isinstance(recipe.objective.beta, float)  # Paddle's optimizers take no whole numbers
     assert {(one.learning_rate, one.weight_decay) for one in recipe.training.optimizers} == {(1e-3, 1e-5)}
 
 
@@ -163,6 +164,7 @@ def test_settings_reach_objective_and_schedule():
         ("width", "key=value"),
         ("width=99999999", "at most 65,536"),
         ("learning_rate=Infinity", "must be a number"),
+        ("learning_rate=1" + "0" * 400, "must be a number"),
         ("beta=" + "[" * 100_000, "must be a number"),
         ("drop_last=2", "true or false"),
     ],

@@ -104,16 +104,16 @@ def with_changes(lib, layer, x):
     z[:, :3] = layer(x)[:, 3:]
     z[:, 3:] = 1.0
     first = z[0]
-    first.add_(layer(x)[1])
+    first.add_(lib.ones_like(first))
     return z * 2
 
 
 def with_other_changes(lib, layer, x):
     z = lib.zeros_like(x)
-    z[:, :3] = layer(x)[:, :3]
+    z[:, :3] = layer(x)[:, 3:]
     z[:, 3:] = 1.0
-    first = z[0]
-    first.add_(layer(x)[1])
+    first = z[1]
+    first.add_(lib.ones_like(first))
     return z * 2
 
 
