@@ -214,6 +214,10 @@ class Calls(Protocol):
         """Within, nothing is intercepted."""
         ...
 
+    def opened(self, function: Callable) -> Callable:
+        """For within `intercept`: a function of the framework's that tells of its inner calls, not of itself."""
+        ...
+
     def named_modules(self, model: Model) -> Iterator[tuple[str, Any]]:
         """Path and module, each module once, in the order of declaration."""
         ...

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...common.dictionary.draws import MEMORY
-from ...common.dictionary.index import AVERAGES, CONSTANT_INSIDE, layer_entry, operation_kind
+from ...common.dictionary.index import AVERAGES, CONSTANT_INSIDE, WITH_STEPS, layer_entry, operation_kind
 from ...common.dictionary.settings import function_settings
 from ..contract import Framework
 from ..value_recorder import ValueRecorder
@@ -31,12 +31,17 @@ CHANGING = ("__setitem__", "set_value", "copy_")  # these change what they are c
 
 @dataclass
 class Open:
-    """A call that is under way."""
+    """A call that is under way.
+
+    `opaque`: it is one step to most readers; `opened`: and what is called inside it is recorded beside it.
+    """
 
     content: dict
     opaque: bool
+    opened: bool
     given: list[tuple[str, Any, int, int]]  # each tensor: its name, itself, its version and its value's number before
     made_before: int = 0
+    values_before: int = 0
     averaged: Any = None  # what an average pool is given
 
 
@@ -63,6 +68,7 @@ class Recording:
     def __post_init__(self) -> None:
         self._stack: list[Open] = []
         self._muted = 0
+        self._inside = -1  # the opened call that is under way
         self._calls, self._tensors = self.backend.calls, self.backend.tensors
         noise = self.noise
         self.randomness = Randomness(self.backend.draws, self.seed, self.step)
@@ -140,6 +146,8 @@ class Recording:
         call = self._begin(
             self._stack[-1].content["path"] if self._stack else "", kind, name, (args, kwargs), bound, True
         )
+        if call.opened:
+            function = self._calls.opened(function)
         return self._finish_call(call, lambda: self._run(kind, function, args, kwargs))
 
     def _run(self, kind: str, original: Callable, args: tuple, kwargs: dict):
@@ -149,13 +157,17 @@ class Recording:
         return original(*args, **kwargs)
 
     def _finish_call(self, call: Open, run: Callable):
-        self._muted += call.opaque
+        muted, inside = int(call.opaque and not call.opened), self._inside
+        if call.opened and inside < 0:
+            self._inside = call.content["index"]
+        self._muted += muted
         self._stack.append(call)
         try:
             out = run()
         finally:
             self._stack.pop()
-            self._muted -= call.opaque
+            self._muted -= muted
+            self._inside = inside
         with self._calls.quiet():
             return self._end(call, out)
 
@@ -170,15 +182,18 @@ class Recording:
         content = {
             "index": len(self.calls), "parent": self._stack[-1].content["index"] if self._stack else -1, "path": path,
             "kind": kind, "label": label, "module": module, "leaf": opaque, "turn": turn, "inputs": inputs,
-            "outputs": [], "settings": settings, "where": users_line(),
+            "outputs": [], "settings": settings, "where": users_line(), "inside": self._inside,
         }  # fmt: skip
         self.calls.append(content)
         averaged = tensors[0][1] if inputs and kind in AVERAGES else None
-        return Open(content, opaque, held, len(self.calls), averaged)
+        opened = opaque and kind in WITH_STEPS
+        return Open(content, opaque, opened, held, len(self.calls), len(self.sources), averaged)
 
     def _end(self, call: Open, out):
         content, index = call.content, call.content["index"]
         tensors, changed = self._in(out), self._changed_in_place(call)
+        if call.opened:
+            self._close_opened(call, tensors)
         if not tensors and not changed and not content["module"]:  # a question, such as the size: no step
             if len(self.calls) == call.made_before:
                 self.calls.pop()
@@ -201,6 +216,19 @@ class Recording:
         if call.averaged is not None and tensors and not self._rounds:
             round_averaging(self._tensors, content["kind"], content["settings"], call.averaged, tensors[0][1])
         return out
+
+    def _close_opened(self, call: Open, tensors: list[tuple[str, Any]]) -> None:
+        """What an opened call gives is its own to most readers. Where nothing inside was seen to make it, it is a step
+        by itself, and what was seen is dropped."""
+        index, numbers = call.content["index"], {self._numbers.of(tensor) for _, tensor in tensors}
+        if None in numbers:
+            del self.calls[call.made_before :]
+            self._numbers.change_hands(call.made_before, index)
+            numbers = set(range(call.values_before, len(self.sources)))
+        for number in numbers:
+            word, _, maker = self.sources[number].partition(" ")
+            if word == "call" and int(maker) > index:
+                self.sources[number] = f"call {index}"
 
     def _changed_in_place(self, call: Open) -> list[tuple[str, Any]]:
         """What a call was given and has changed, but for weights: running statistics are no step of the computation."""

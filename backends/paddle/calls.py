@@ -12,8 +12,16 @@ import paddle
 from paddle.nn import Layer as Model
 
 NAME = "paddle"
-# Where functions live whose results are steps of a computation.
-FUNCTIONS = ("paddle.tensor.", "paddle.nn.functional.", "paddle.base.dygraph.generated_tensor_methods_patch")
+# Where functions live whose results are steps of a computation; the last are the operations that all others call, so
+# that what nobody tells of by a name of its own is seen there.
+FUNCTIONS = ("paddle.tensor.", "paddle.nn.functional.", "paddle.base.dygraph.generated_tensor_methods_patch",
+             "paddle.fft", "paddle.signal", "paddle.incubate.nn.functional.", "paddle.vision.ops", "paddle.geometric.",
+             "paddle.base.libpaddle")  # fmt: skip
+PLACES = (
+    "paddle", "paddle.nn.functional", "paddle.linalg", "paddle.tensor", "paddle.fft", "paddle.signal",
+    "paddle.incubate.nn.functional", "paddle.vision.ops", "paddle.geometric", "paddle._C_ops",
+)  # fmt: skip
+TRANSPOSED = ("T", "mT")  # attributes of a tensor that are steps
 # Methods of a tensor that compute nothing, or that the watching itself needs.
 NOT_STEPS = frozenset(
     "backward register_hook retain_grads clear_grad clear_gradient gradient numpy item tolist "
@@ -38,11 +46,12 @@ class _Exchanged:
         self.undo: list[Callable[[], None]] = []
 
     def __enter__(self) -> None:
-        for place in (paddle, paddle.nn.functional, paddle.linalg):
-            self._namespace(place)
+        for name in PLACES:
+            if name in sys.modules:
+                self._namespace(sys.modules[name])
         self._methods()
         for name in {type(layer).__module__ for layer in self.model.sublayers(include_self=True)}:
-            if not name.startswith(("paddle.nn", "paddle.base")):
+            if name in sys.modules and name not in PLACES:
                 self._namespace(sys.modules[name])
         for layer in self.model.sublayers(include_self=True):
             for key, value in list(layer.__dict__.items()):
@@ -65,6 +74,11 @@ class _Exchanged:
             if isinstance(method, (types.FunctionType, types.MethodDescriptorType, types.BuiltinFunctionType)):
                 setattr(paddle.Tensor, name, self._teller(name, method))
                 self.undo.append(functools.partial(setattr, paddle.Tensor, name, method))
+
+        for name in TRANSPOSED:
+            if (found := vars(paddle.Tensor).get(name)) is not None:
+                setattr(paddle.Tensor, name, property(self._teller(name, found.__get__)))
+                self.undo.append(functools.partial(setattr, paddle.Tensor, name, found))
 
     def _exchange(self, namespace: dict, key: str, function: Callable) -> None:
         namespace[key] = self._teller(key, function)
@@ -90,13 +104,28 @@ def _is_step(function: Callable) -> bool:
     return (getattr(function, "__module__", None) or "").startswith(FUNCTIONS)
 
 
+def opened(function: Callable) -> Callable:
+    """A function that tells of its inner calls."""
+
+    @functools.wraps(function)
+    def telling(*args, **kwargs):
+        with _silence(False):
+            return function(*args, **kwargs)
+
+    return telling
+
+
 def intercept(handler: Callable, model: Model) -> contextlib.AbstractContextManager:
     return _Exchanged(handler, model)
 
 
+def quiet() -> contextlib.AbstractContextManager[None]:
+    return _silence(True)
+
+
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    before, _Exchanged.silent = _Exchanged.silent, True
+def _silence(silent: bool) -> Iterator[None]:
+    before, _Exchanged.silent = _Exchanged.silent, silent
     try:
         yield
     finally:

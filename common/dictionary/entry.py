@@ -174,7 +174,8 @@ class Entry:
     Behaviour: `kink`: gradients jump at a "sign" or where another element is the "largest". `moves`: only moves or
     copies values; `draws`: which random numbers ("mask", "normal", "uniform", "chance" …); `exact`: rounds nothing;
     `ordered`: the order of inputs matters; `activation`: works value by value, and may stand where another should;
-    `pointwise`: the arguments with which it is tried there; `inner_layers`: what it calls inside is its own.
+    `pointwise`: the arguments with which it is tried there; `inner_layers`: what it calls inside is its own; `steps`:
+    what it calls inside is recorded as well, so that it can be held against the same written out.
     `state` (optimizers): what is kept for a parameter.
     """
 
@@ -209,6 +210,7 @@ class Entry:
     activation: bool = False
     pointwise: tuple[Mapping[str, Any], ...] = ()
     inner_layers: bool = False
+    steps: bool = False
     state: Mapping[str, Kept] = field(default_factory=dict)
     source: str = "signatures and runs of torch 2.13.0 and paddle 3.3.1"
     proof: tuple[Proof, ...] = ()

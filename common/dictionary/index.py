@@ -93,6 +93,7 @@ RECURRENT = kinds_that(lambda entry: entry.inner_layers)
 # Of two inputs it is no sign of the first one that tells.
 SIGN_KINKS = kinds_that(lambda entry: entry.kink == "sign" and entry.given == "first")
 LARGEST_KINKS = kinds_that(lambda entry: entry.kink == "largest")
+WITH_STEPS = kinds_that(lambda entry: entry.steps)
 AVERAGES = kinds_that(lambda entry: entry.gradient_factor)
 CONSTANT_INSIDE = kinds_that(lambda entry: entry.on_tensors)
 ACTIVATIONS = kinds_that(lambda entry: entry.activation)

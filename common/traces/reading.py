@@ -41,7 +41,8 @@ class Call:
     """One call of a module or of a function. Inputs and outputs are (name, number of the value).
 
     `path` is that of the module called, or of the one that called the function; `turn` counts the calls of one module.
-    `where` is the line of the user's code that called.
+    `where` is the line of the user's code that called. `inside`: the call of a layer of the library, which is one step
+    to most readers, that this one is a part of; -1 of none.
     """
 
     index: int
@@ -56,6 +57,7 @@ class Call:
     outputs: tuple[tuple[str, int], ...]
     settings: dict = field(default_factory=dict)
     where: str = ""
+    inside: int = -1
 
     def holds(self, weight: str) -> bool:
         """Whether it is a call of a module that a weight, by its canonical name, lies in."""
@@ -68,7 +70,8 @@ class Run:
 
     def __init__(self, group, name: str, dtype: str, mode: str) -> None:
         self.group, self.name, self.dtype, self.mode = group, name, dtype, mode
-        self.calls = [call_of(call) for call in self.note("calls") or []]
+        self.every_call = [call_of(call) for call in self.note("calls") or []]
+        self.calls = [call for call in self.every_call if call.inside < 0]
         self.sources: dict[int, str] = {int(number): source for number, source in (self.note("sources") or {}).items()}
 
     def array(self, section: str, name: str | int) -> np.ndarray | None:

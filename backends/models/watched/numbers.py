@@ -58,6 +58,10 @@ class Numbers:
         if memory is not None:
             self._changes[memory] = self._time, call
 
+    def change_hands(self, first: int, to: int) -> None:
+        """What the calls from `first` on have changed, the call `to` has."""
+        self._changes = {memory: (at, to if call >= first else call) for memory, (at, call) in self._changes.items()}
+
     def changed_by(self, tensor: Any) -> int | None:
         """The call that changed it since its number was given, so far as it is known."""
         held, change = self._of(tensor), self._change(tensor)

@@ -42,6 +42,7 @@ def nodes_of(
     Args:
         calls: of one pass, as `Call`. outputs: (name, value) of what the model returned.
     """
+    calls = [call for call in calls if call.inside < 0]
     nodes, home = _bare_and_whole(views, calls)
     places = {f"weight {view.stored_name}": home[name] for name, view in views.items()}
     walk = _Walk(calls, sources, nodes, places)

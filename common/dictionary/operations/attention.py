@@ -41,6 +41,7 @@ ENTRIES: tuple[Entry, ...] = (
            setting("dropout", 0.0, kept="dropout"), argument("kdim", None), argument("vdim", None),
            argument("dropout_p", 0.0), argument("is_causal", False), argument("scale", None)),
           _packed(), recorded="multi_head_attention_forward", formula=_dot_product, given="all", ordered=True,
+          steps=True,
           differs=(Contrast("axes of the layer", "[time, batch, …] unless batch_first", "[batch, time, …]"),
                    Contrast("axes of the function", "[N, heads, T, d]", "[N, T, heads, d]"),
                    Contrast("True in a mask", "the function keeps, the layer blocks", "keeps"),

@@ -46,7 +46,7 @@ def _layer(kind: str, torch: str, paddle: str, *arguments: Argument, **more) -> 
 def _cell(kind: str, torch: str, paddle: str, *arguments: Argument, first: int = 1, returns: str = "h") -> Entry:
     """One step of a recurrent layer; Paddle returns the output beside the state."""
     return entry(
-        kind, f"nn.{torch}", f"nn.{paddle}", (SIZES[0], argument("hidden_size"), *arguments), GATES,
+        kind, f"nn.{torch}", f"nn.{paddle}", (SIZES[0], argument("hidden_size"), *arguments), GATES, steps=True,
         differs=(Contrast("what it returns", returns, f"(output, {returns})"),),
         proof=Proof((real(5, 3),), {"input_size": 3, "hidden_size": 4}, layer=True,
                     outputs=(None, tuple(range(1, 1 + first)))),
