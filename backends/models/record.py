@@ -24,25 +24,7 @@ from .randomness import Randomness
 from .rounding_noise import Noise
 from .users_lines import users_line
 from .watched.as_before import exchange_forwards
-from .watched.numbers import Numbers
-
-CHANGING = ("__setitem__", "set_value", "copy_")  # these change what they are called on, whatever its version says
-
-
-@dataclass
-class Open:
-    """A call that is under way.
-
-    `opaque`: it is one step to most readers; `opened`: and what is called inside it is recorded beside it.
-    """
-
-    content: dict
-    opaque: bool
-    opened: bool
-    given: list[tuple[str, Any, int, int]]  # each tensor: its name, itself, its version and its value's number before
-    made_before: int = 0
-    values_before: int = 0
-    averaged: Any = None  # what an average pool is given
+from .watched.values import Open, Values
 
 
 @dataclass
@@ -73,19 +55,18 @@ class Recording:
         noise = self.noise
         self.randomness = Randomness(self.backend.draws, self.seed, self.step)
         change = None if noise is None else self._noisy_gradient
-        self._values = ValueRecorder(self._tensors, self.writer, change)
-        self.calls, self.sources = self._values.calls, self._values.sources
+        self._recorder = ValueRecorder(self._tensors, self.writer, change)
+        self._values = Values(self._tensors, self._recorder)
+        self.calls, self.sources = self._recorder.calls, self._recorder.sources
         self._rounds = self.backend.rounds_constants
         self._turns: dict[str, int] = {}
-        self._numbers = Numbers(self._tensors)
-        self._empty: set[int] = set()  # values that are memory which nobody has written to yet
         self._about = {module["path"]: module for module in self.modules}
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Recording]:
         """Within, calls of the model and of functions are seen. The model is afterwards as it was."""
         for name, tensor in self.backend.weights.tensors(self.model).items():
-            self._name(tensor, f"weight {name}")
+            self._values.name(tensor, f"weight {name}")
         modules = {path: module for path, module in self._calls.named_modules(self.model) if path in self._about}
         watchers = {id(module): self._watcher(path, module) for path, module in modules.items()}
         with contextlib.ExitStack() as back:
@@ -96,16 +77,16 @@ class Recording:
 
     def close(self) -> None:
         """After the backward pass: take the hooks off the tensors that live on."""
-        self._values.close()
+        self._recorder.close()
 
     def give(self, name: str, tensor) -> None:
         """Name an input of the model, and keep it with its gradient."""
-        self._keep(tensor, f"input {name}")
+        self._values.keep(tensor, f"input {name}")
 
     def finish(self, outputs) -> list[tuple[str, int]]:
         """Write what is known of the calls; return the model's outputs as values."""
-        values = [(name, self._number(tensor)) for name, tensor in self._in(outputs)]
-        self._values.note_calls()
+        values = [(name, self._values.number(tensor)) for name, tensor in self._in(outputs)]
+        self._recorder.note_calls()
         if self.writer is not None:
             self.writer.note("draws", {"drawn": self.randomness.drawn, "unshared": self.randomness.unshared})
         return values
@@ -173,8 +154,8 @@ class Recording:
 
     def _begin(self, path, kind, label, given, settings, opaque, module=False) -> Open:
         tensors = [(name, tensor, self._tensors.version_of(tensor)) for name, tensor in self._in(given)]
-        numbers = [(name, self._number(tensor)) for name, tensor, _ in tensors]
-        inputs = [(name, number) for name, number in numbers if number not in self._empty]
+        numbers = [(name, self._values.number(tensor)) for name, tensor, _ in tensors]
+        inputs = [(name, number) for name, number in numbers if number not in self._values.empty]
         held = [(*each, number) for each, (_, number) in zip(tensors, numbers, strict=True)]
         turn = self._turns.get(path, 0) if module else 0
         if module:
@@ -191,15 +172,15 @@ class Recording:
 
     def _end(self, call: Open, out):
         content, index = call.content, call.content["index"]
-        tensors, changed = self._in(out), self._changed_in_place(call)
+        tensors, changed = self._in(out), self._values.changed_in_place(call)
         if call.opened:
-            self._close_opened(call, tensors)
+            self._values.close_opened(call, tensors)
         if not tensors and not changed and not content["module"]:  # a question, such as the size: no step
             if len(self.calls) == call.made_before:
                 self.calls.pop()
             return out
         if content["kind"] in MEMORY:  # there is nothing in it until something is written
-            self._empty |= {self._name(tensor, "constant") for _, tensor in tensors}
+            self._values.empty |= {self._values.name(tensor, "constant") for _, tensor in tensors}
             self.calls.pop()
             return out
         content["leaf"] = call.opaque or len(self.calls) == call.made_before
@@ -207,47 +188,20 @@ class Recording:
             with self.randomness.pausing():
                 out = self._changed(call, out, tensors)
             tensors = self._in(out)
-        for _, tensor in changed:
-            self._withdraw(tensor)
-            self._numbers.note_change(tensor, index)
+        self._values.note_changes(changed, index)
         made = {id(tensor) for _, tensor in tensors}
         tensors += [(name, tensor) for name, tensor in changed if id(tensor) not in made]
-        content["outputs"] = [(name, self._number(tensor, index)) for name, tensor in tensors]
+        content["outputs"] = [(name, self._values.number(tensor, index)) for name, tensor in tensors]
         if call.averaged is not None and tensors and not self._rounds:
             round_averaging(self._tensors, content["kind"], content["settings"], call.averaged, tensors[0][1])
         return out
-
-    def _close_opened(self, call: Open, tensors: list[tuple[str, Any]]) -> None:
-        """What an opened call gives is its own to most readers. Where nothing inside was seen to make it, it is a step
-        by itself, and what was seen is dropped."""
-        index, numbers = call.content["index"], {self._numbers.of(tensor) for _, tensor in tensors}
-        if None in numbers:
-            del self.calls[call.made_before :]
-            self._numbers.change_hands(call.made_before, index)
-            numbers = set(range(call.values_before, len(self.sources)))
-        for number in numbers:
-            word, _, maker = self.sources[number].partition(" ")
-            if word == "call" and int(maker) > index:
-                self.sources[number] = f"call {index}"
-
-    def _changed_in_place(self, call: Open) -> list[tuple[str, Any]]:
-        """What a call was given and has changed, but for weights: running statistics are no step of the computation."""
-        if not call.content["leaf"] or call.made_before != len(self.calls):
-            return []
-        label = call.content["label"]
-        return [
-            (f"{name} afterwards", tensor)
-            for place, (name, tensor, version, number) in enumerate(call.given)
-            if (self._tensors.version_of(tensor) != version or (place == 0 and label in CHANGING))
-            and not self.sources[number].startswith("weight")
-        ]
 
     def _in(self, content) -> list[tuple[str, Any]]:
         return tensors_in(content, self._tensors.is_tensor)
 
     def _changed(self, call: Open, out, tensors):
         """The outputs with rounding added, or with another pass's in their place; only of what this call made."""
-        index, fresh = call.content["index"], {id(tensor) for _, tensor in tensors if not self._known(tensor)}
+        index, fresh = call.content["index"], {id(tensor) for _, tensor in tensors if self._values.of(tensor) is None}
         if (noise := self.noise) is not None:
             return map_tensors(
                 out, self._tensors.is_tensor,
@@ -268,39 +222,3 @@ class Recording:
         """Shapes of the weights of a module that is called, which tell the length of its sums."""
         about = self._about.get(call.content["path"]) if call.content["module"] else None
         return [tuple(weight["shape"]) for weight in about["weights"].values()] if about else []
-
-    def _known(self, tensor) -> bool:
-        return self._numbers.of(tensor) is not None
-
-    def _number(self, tensor, made_by: int | None = None) -> int:
-        """The number of a tensor's value; a value that was not seen before, or has changed since, is kept now."""
-        number = self._numbers.of(tensor)
-        if number is not None:
-            return number
-        if made_by is None and (changed_by := self._numbers.changed_by(tensor)) is not None:
-            return self._changed_by_another(tensor, changed_by)
-        return self._keep(tensor, "constant" if made_by is None else f"call {made_by}")
-
-    def _changed_by_another(self, tensor, index: int) -> int:
-        """The number of a value that a call has changed through another tensor, a view of it; that call made it."""
-        self._withdraw(tensor)
-        before, number = self._numbers.before(tensor), self._keep(tensor, f"call {index}")
-        call = self.calls[index]
-        if before not in self._empty and before not in [known for _, known in call["inputs"]]:
-            call["inputs"].append(("of which it is a part", before))
-        call["outputs"].append(("of which it is a part", number))
-        return number
-
-    def _withdraw(self, tensor) -> None:
-        if (before := self._numbers.before(tensor)) is not None:
-            self._values.withdraw(before)
-
-    def _keep(self, tensor, source: str) -> int:
-        number = self._name(tensor, source)
-        self._values.keep(tensor, number)
-        return number
-
-    def _name(self, tensor, source: str) -> int:
-        number = self._values.number(source)
-        self._numbers.give(tensor, number)
-        return number
