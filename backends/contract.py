@@ -214,6 +214,21 @@ class Calls(Protocol):
         """Within, nothing is intercepted."""
         ...
 
+    def children(self, module: Model) -> dict[str, Any]:
+        """The live table of the modules that one holds, by name."""
+        ...
+
+    def inner(self, module: Model) -> Model | None:
+        """The module that one wraps which compiles it or spreads it over devices; None of any other."""
+        ...
+
+    def refuse_unseen(self, model: Model) -> None:
+        """Say what nobody could watch.
+
+        Raises:
+            BadInput: a part of the model is no Python, or has no values.
+        """
+
     def opened(self, function: Callable) -> Callable:
         """For within `intercept`: a function of the framework's that tells of its inner calls, not of itself."""
         ...

@@ -66,7 +66,7 @@ class ValueRecorder:
     def _array(self, tensor: Tensor) -> np.ndarray:
         """The values; of complex numbers, their two parts along one more axis."""
         array = self.tensors.to_numpy(tensor)
-        return np.stack([array.real, array.imag], -1) if np.iscomplexobj(array) else array
+        return np.stack([np.real(array), np.imag(array)], -1) if np.iscomplexobj(array) else array
 
     def withdraw(self, number: int) -> None:
         """Take no gradient of a value that was changed in place: each framework has its own rule of what arrives."""

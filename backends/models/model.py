@@ -38,12 +38,32 @@ class UserModel:
             self.backend.device.seed_all(plan.seed)
             with self.backend.device.default_dtype("float32"):
                 model = make_model(model, arguments, self.backend.MODEL, framework)
-            self.backend.weights.to_device(model, self.device)
-        self.model = model
-        self.modules = structure(self.backend, model)
-        self.views: dict[str, View] = weight_views(framework, self.modules)
-        self.start_from(stored_arrays(self.backend, model, self.views))
-        self._attributes = self._held()
+        self.model = self._unwrapped(model)
+        self.backend.calls.refuse_unseen(self.model)
+        if not self.live:
+            self.backend.weights.to_device(self.model, self.device)
+        with contextlib.ExitStack() as back:
+            self._take_wrappers_off(back)
+            if not self.live:
+                back.pop_all()  # for good
+            self.modules = structure(self.backend, self.model)
+            self.views: dict[str, View] = weight_views(framework, self.modules)
+            self.start_from(stored_arrays(self.backend, self.model, self.views))
+            self._attributes = self._held()
+
+    def _unwrapped(self, module: Any) -> Any:
+        while (inner := self.backend.calls.inner(module)) is not None:
+            module = inner
+        return module
+
+    def _take_wrappers_off(self, back: contextlib.ExitStack) -> None:
+        """Within, no part of the model is compiled or spread over devices: it runs, and is named, as it was written."""
+        for _, module in list(self.backend.calls.named_modules(self.model)):
+            table = self.backend.calls.children(module)
+            for name, child in list(table.items()):
+                if child is not None and (inner := self._unwrapped(child)) is not child:
+                    table[name] = inner
+                    back.callback(table.__setitem__, name, child)
 
     def _held(self) -> Attributes:
         modules = [module for _, module in self.backend.calls.named_modules(self.model)]
@@ -71,6 +91,7 @@ class UserModel:
         """Within, the model may change; one not ours has its tensors, gradients and modes again afterwards."""
         with contextlib.ExitStack() as back:
             if self.live:
+                self._take_wrappers_off(back)
                 self._put_back_after(back)
             yield
 

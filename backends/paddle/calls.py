@@ -7,9 +7,12 @@ import functools
 import sys
 import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import paddle
 from paddle.nn import Layer as Model
+
+from ...common.errors import BadInput
 
 NAME = "paddle"
 # Where functions live whose results are steps of a computation; the last are the operations that all others call, so
@@ -115,8 +118,29 @@ def opened(function: Callable) -> Callable:
     return telling
 
 
-def intercept(handler: Callable, model: Model) -> contextlib.AbstractContextManager:
-    return _Exchanged(handler, model)
+@contextlib.contextmanager
+def intercept(handler: Callable, model: Model) -> Iterator[None]:
+    translator = paddle.jit.dy2static.program_translator.ProgramTranslator.get_instance()
+    before = translator.enable_to_static
+    translator.enable(False)  # what is made static runs as it was written
+    try:
+        with _Exchanged(handler, model):
+            yield
+    finally:
+        translator.enable(before)
+
+
+def inner(module: Model) -> Model | None:
+    return module._layers if isinstance(module, paddle.DataParallel) else None
+
+
+def refuse_unseen(model: Model) -> None:
+    for path, layer in model.named_sublayers(include_self=True):
+        if isinstance(layer, paddle.jit.TranslatedLayer):
+            where = f"its layer {path}" if path else "it"
+            raise BadInput(
+                f"the paddle model: {where} is an export, whose inside nobody sees; give the Python it is of"
+            )
 
 
 def quiet() -> contextlib.AbstractContextManager[None]:
@@ -138,3 +162,7 @@ def is_library(cls: type) -> bool:
 
 def named_modules(model: Model) -> Iterator[tuple[str, Model]]:
     return iter(model.named_sublayers(include_self=True))
+
+
+def children(module: Model) -> dict[str, Any]:
+    return module._sub_layers  # type: ignore[return-value]

@@ -44,8 +44,18 @@ def make_repeatable() -> contextlib.AbstractContextManager:
         back.callback(paddle.set_flags, paddle.get_flags(list(_DETERMINISTIC)))
         paddle.set_flags(_DETERMINISTIC)
     for kind in kinds:
-        back.callback(paddle.set_rng_state, paddle.get_rng_state(kind), kind)
+        back.callback(_set_random_state, paddle.get_rng_state(kind), kind)
     return back
+
+
+def _set_random_state(state: list, kind: str) -> None:
+    # Not `set_rng_state(state, kind)`, which Paddle 2.6 cannot do.
+    before = paddle.device.get_device()
+    paddle.device.set_device(kind)
+    try:
+        paddle.set_rng_state(state)
+    finally:
+        paddle.device.set_device(before)
 
 
 def allow_tf32(device: str) -> None:

@@ -88,13 +88,13 @@ def keeper(tensor: Tensor) -> Callable[[], None]:
     memory, values, frozen = paddle.empty([0], tensor.dtype), tensor.detach().clone(), tensor.stop_gradient
     share(tensor, memory)  # a detached tensor would follow the change of type
     gradient = None if tensor.grad is None else tensor.grad.clone()
-    tensor.grad = None
+    tensor.clear_gradient(set_to_zero=False)
 
     def put_back() -> None:
         paddle.assign(values, memory)
         share(memory, tensor)
         tensor.stop_gradient = frozen
-        tensor.grad = None
+        tensor.clear_gradient(set_to_zero=False)
         if gradient is not None:
             tensor.grad = gradient
 

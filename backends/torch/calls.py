@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch.nn import Module as Model
 from torch.overrides import TorchFunctionMode
+
+from ...common.errors import BadInput
 
 NAME = "torch"
 
@@ -59,8 +63,35 @@ def _no(*_: object) -> bool:
     return False
 
 
-def intercept(handler: Callable, model: Model) -> contextlib.AbstractContextManager:
-    return _Seen(handler)
+@contextlib.contextmanager
+def intercept(handler: Callable, model: Model) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):  # else nothing is compiled
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        stack.enter_context(_Seen(handler))
+        yield
+
+
+def inner(module: Model) -> Model | None:
+    if isinstance(module, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+        return module.module
+    compiled = getattr(sys.modules.get("torch._dynamo.eval_frame"), "OptimizedModule", ())
+    return module._orig_mod if isinstance(module, compiled) else None  # type: ignore[return-value]
+
+
+def refuse_unseen(model: Model) -> None:
+    for path, module in model.named_modules():
+        where = f"its layer {path}" if path else "it"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise BadInput(
+                f"the torch model: {where} is scripted, so nobody sees inside; give the Python it was made of"
+            )
+        for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
+            if tensor is not None and tensor.is_meta:
+                raise BadInput(
+                    f"the torch model: {name} of {where} is on the meta device, where it has no values; make the model "
+                    "on the CPU, or move it with `to_empty` and load its weights"
+                )
 
 
 def quiet() -> contextlib.AbstractContextManager:
@@ -73,3 +104,7 @@ def is_library(cls: type) -> bool:
 
 def named_modules(model: Model) -> Iterator[tuple[str, Model]]:
     return iter(model.named_modules())
+
+
+def children(module: Model) -> dict[str, Any]:
+    return module._modules  # type: ignore[return-value]

@@ -98,8 +98,9 @@ class Values:
     def close_opened(self, call: Open, tensors: Named) -> None:
         """What an opened call gives is its own to most readers. Where nothing inside was seen to make it, it is a step
         by itself, and what was seen is dropped."""
-        index, numbers = call.content["index"], {self.of(tensor) for _, tensor in tensors}
-        if None in numbers:
+        index, known = call.content["index"], [self.of(tensor) for _, tensor in tensors]
+        numbers = {number for number in known if number is not None}
+        if None in known:
             del self._calls[call.made_before :]
             self._numbers.change_hands(call.made_before, index)
             numbers = set(range(call.values_before, len(self._sources)))
