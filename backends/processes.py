@@ -9,7 +9,7 @@ import queue
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,44 +23,80 @@ LEFT, THERE = ".left", ".process"  # how the marks end in the folder of a meetin
 PATIENCE = 60.0  # seconds that an interrupted child gets to save its run
 
 
+class Workers:
+    """Processes that stay between tasks, so that each imports its framework once; they end with the `with` block.
+
+    Args:
+        keys: what each process is called. The cores are shared out evenly, unless OMP_NUM_THREADS says otherwise.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._events, self._ways, self._children, self._busy = context.Queue(), {}, {}, set()
+        names = list(keys)
+        with _shared_cores(len(names)):
+            for key in names:
+                end, self._ways[key] = context.Pipe(duplex=False)
+                self._children[key] = context.Process(target=_work, args=(self._events, key, end), daemon=True)
+                self._children[key].start()
+                end.close()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._dismiss()
+        for key, child in self._children.items():
+            child.join(0 if key in self._busy else LEAVING)
+            if child.is_alive():
+                child.terminate()
+                child.join()
+
+    def _dismiss(self) -> None:
+        """Each child ends when it is done: it finds nothing more to do."""
+        for way in self._ways.values():
+            way.close()
+
+    def run(
+        self, tasks: Mapping[str, Task], on_event: Callable[[str, dict], None] = lambda key, event: None
+    ) -> dict[str, Any]:
+        """Run each task in the process of its name, side by side; see `run_all`."""
+        children = {key: self._children[key] for key in tasks}
+        self._busy |= set(tasks)
+        for key, task in tasks.items():
+            with contextlib.suppress(OSError):  # it has died: told below
+                self._ways[key].send(task)
+        results: dict[str, Any] = {}
+        try:
+            _collect(children, self._events, on_event, results)
+        except KeyboardInterrupt as stop:
+            number = stop.args[0] if stop.args else signal.SIGINT
+            if number == signal.SIGTERM:  # a terminal sends Ctrl-C to the children itself; this came to us alone
+                for child in children.values():
+                    child.terminate()
+            self._dismiss()  # so that they leave when they have saved
+            _collect_quietly(children, self._events, results)
+            message = "interrupted; what was trained is saved: the same command goes on with it"
+            raise Interrupted(message, 128 + number) from None
+        finally:
+            self._busy -= set(results)
+        return {key: results[key] for key in tasks}
+
+
 def run_all(
     tasks: Mapping[str, Task], on_event: Callable[[str, dict], None] = lambda key, event: None
 ) -> dict[str, Any]:
     """Run each task in a process of its own, side by side, and return key → (result, peak memory in MB).
 
-    A function gets its arguments and `tell`, which sends a dict to `on_event`. The cores are shared out evenly, unless
-    OMP_NUM_THREADS says otherwise.
+    A function gets its arguments and `tell`, which sends a dict to `on_event`.
 
     Raises:
         DualportError: the first error of a task, of its class; the other processes are ended.
         RuntimeError: a task raised something else; the message ends with the traceback in the child.
         EnvironmentFailed: a process died without a word.
     """
-    context = multiprocessing.get_context("spawn")
-    events = context.Queue()
-    children = {}
-    with _shared_cores(len(tasks)):
-        for key, (function, arguments) in tasks.items():
-            children[key] = context.Process(target=_work, args=(events, key, function, arguments), daemon=True)
-            children[key].start()
-    results: dict[str, Any] = {}
-    try:
-        _collect(children, events, on_event, results)
-    except KeyboardInterrupt as stop:
-        number = stop.args[0] if stop.args else signal.SIGINT
-        if number == signal.SIGTERM:  # a terminal sends Ctrl-C to the children itself; this came to us alone
-            for child in children.values():
-                child.terminate()
-        _collect_quietly(children, events, results)
-        message = "interrupted; what was trained is saved: the same command goes on with it"
-        raise Interrupted(message, 128 + number) from None
-    finally:
-        for key, child in children.items():
-            child.join(LEAVING if key in results else 0)
-            if child.is_alive():
-                child.terminate()
-                child.join()
-    return {key: results[key] for key in tasks}
+    with Workers(tasks) as workers:
+        return workers.run(tasks, on_event)
 
 
 def _collect(children: dict, events, on_event, results: dict) -> None:
@@ -103,9 +139,15 @@ def _refuse_silent_death(children: dict, results: dict, events) -> None:
             )
 
 
-def _work(events, key: str, function: Callable[..., Any], arguments: tuple) -> None:
-    """In the child: run, and send what came of it."""
+def _work(events, key: str, way) -> None:
+    """In the child: run one task after another, and send what came of each, until there are no more."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
+        while True:
+            _work_on(events, key, *way.recv())
+
+
+def _work_on(events, key: str, function: Callable[..., Any], arguments: tuple) -> None:
     try:
         result = function(*arguments, tell=lambda event: events.put((key, "event", event)))
         events.put((key, "result", (result, peak_memory())))

@@ -26,7 +26,8 @@ SAMPLE = 2**18  # elements that are enough to tell the size of random errors
 class Apart:
     """Root mean squares of a − b and of b, the number of elements, and the share that is not equal.
 
-    NaN where a value is not finite on one side alone; equal values that are not finite are no difference.
+    NaN where a value is not finite on one side alone. Equal values that are not finite are no difference; of equal
+    infinities the size says nothing.
     """
 
     error: float
@@ -35,9 +36,9 @@ class Apart:
     unequal: float
 
     def relative(self, scale: float = 0.0) -> float:
-        """The error by the size of b or by `scale`, whichever is larger."""
+        """The error by the size of b or by `scale`, whichever is larger; NaN where b has NaNs."""
         if self.error == 0:
-            return 0.0
+            return 0.0 if not math.isnan(self.size) else math.nan
         size = max(self.size, scale)
         return self.error / size if size else math.inf
 
@@ -45,8 +46,8 @@ class Apart:
         """The error in units of the dtype's last place at the size of b; as it is where it is 0 or not finite."""
         if self.error == 0 or not math.isfinite(self.error):
             return self.error
-        if not self.size:
-            return math.inf
+        if not (math.isfinite(self.size) and self.size):
+            return math.nan if self.size else math.inf
         return self.error / (2 * unit_roundoff(dtype) * 2.0 ** math.floor(math.log2(self.size)))
 
 
@@ -64,23 +65,25 @@ def apart(a: np.ndarray | h5py.Dataset, b: np.ndarray | h5py.Dataset, sample: bo
             difference = np.subtract(x, y, dtype=np.float64).reshape(-1)
             total = float(np.dot(difference, difference))
             y64 = y.astype(np.float64, copy=False).reshape(-1)
-            sizes += float(np.dot(y64, y64))
+            size = float(np.dot(y64, y64))
         if not math.isfinite(total):
-            total = _squares_beside_equal(x.reshape(-1), y.reshape(-1), difference)
+            total, size = _squares_beside_equal(x.reshape(-1), y.reshape(-1), difference, y64)
         if not floating:
             unequal += int(np.count_nonzero(x != y))
-        squares += total
+        squares, sizes = squares + total, sizes + size
         count += x.size
     if not count:
         return Apart(0.0, 0.0, 0, 0.0)
     return Apart(math.sqrt(squares / count), math.sqrt(sizes / count), count, unequal / count)
 
 
-def _squares_beside_equal(x: np.ndarray, y: np.ndarray, difference: np.ndarray) -> float:
-    """The sum of squares where infinities and NaNs that both have are no difference."""
-    same = (x == y) | (np.isnan(x) & np.isnan(y))
-    rest = difference[~same]
-    return float(np.vdot(rest, rest))
+def _squares_beside_equal(x: np.ndarray, y: np.ndarray, difference: np.ndarray, y64: np.ndarray) -> tuple[float, float]:
+    """Sums of squares of the difference and of y: infinities that both have are no difference, and no size; NaNs that
+    both have are no difference, but leave no size to hold others against."""
+    infinite = (x == y) & np.isinf(y64)
+    rest, sizes = difference[~(infinite | (np.isnan(x) & np.isnan(y)))], y64[~infinite]
+    with np.errstate(invalid="ignore", over="ignore"):
+        return float(np.dot(rest, rest)), float(np.dot(sizes, sizes))
 
 
 def sampled_error(array: np.ndarray, dataset: np.ndarray | h5py.Dataset) -> float:

@@ -131,5 +131,8 @@ def _verify(done, arguments: argparse.Namespace, settings: dict) -> int:
 def _show_agreement(rows) -> int:
     for row in rows:
         verdict = "agree" if row.ok else "DIFFER"
+        if row.remark:
+            print(f"verify: {row.name}: {verdict}, {row.remark}")
+            continue
         print(f"verify: {row.name}: {verdict}, relative difference {row.error64:.1e}, bound {row.bound64:.0e}")
     return 0 if all(row.ok for row in rows) else 1

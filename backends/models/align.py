@@ -7,6 +7,7 @@ weights writes down what it is made of; the other matches its own layers with th
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from typing import Any
 
 from ...common.compare.explanation.divergence import explain_difference
 from ...common.compare.explanation.renamed_layers import crossed_explanation, mapping_by_graph
+from ...common.compare.matching.layers import Matching
 from ...common.compare.models import Comparison, diff, graph_of
 from ...common.compare.same_inputs import ErrorsOnSameInputs, follow_plan, mark_by_itself
 from ...common.errors import BadInput, choose
@@ -23,13 +25,13 @@ from ...common.traces.optimizer import OptimizerSettings, parse_optimizer
 from ...common.traces.plan import MODES, PRECISIONS, Plan
 from ...common.traces.reading import open_trace
 from .. import load_backend
-from ..processes import Meeting, run_all
+from ..processes import Meeting, Workers
 from .model import UserModel
-from .start_weights import load_file, match_with, sketch, write_sketch
+from .start_weights import VALUES, load_file, match_with, sketch, write_sketch, write_values
 from .trace import run_pass, write_trace
 
 DIRECTIONS = ("paddle-to-torch", "torch-to-paddle")
-SKETCH = "source.h5"
+SKETCH, MATCHING = "source.h5", "matching.json"
 PATIENCE = 1800.0  # seconds that one side waits for the other's sketch: for large models to be made and run once
 Tell = Callable[[str, str], None]
 
@@ -85,10 +87,12 @@ def _run_side(framework: str, pair: Pair, folder: str, tell: Callable[[dict], No
     if framework == source:
         if pair.weights:
             load_file(model, pair.weights)
+        write_values(model, Path(folder) / VALUES)
         write_sketch(model, Path(folder) / SKETCH, calls, sources, outputs)
         meeting.leave(SKETCH)
     else:
-        match_with(model, nodes, meeting.wait_for(SKETCH, PATIENCE), pair.mapped, (source, target))
+        matching = match_with(model, nodes, meeting.wait_for(SKETCH, PATIENCE), pair.mapped, (source, target))
+        (Path(folder) / MATCHING).write_text(json.dumps(matching.as_json()), encoding="utf-8")
     write_trace(model, Path(folder) / f"{framework}.h5", lambda what: tell({"pass": what}))
 
 
@@ -114,35 +118,45 @@ def align_pair(
         BadInput: a model cannot be imported, made or run, or the layers cannot be matched; EnvironmentFailed: a
             framework is missing, or the disk is full.
     """
+    with Workers(pair.sides) if isolate else contextlib.nullcontext() as workers:
+        return _aligned(pair, workers, tell, explain)
+
+
+def _aligned(
+    pair: Pair, workers: Workers | None, tell: Tell = lambda who, what: None, explain: bool = True
+) -> Comparison:
+    """See `align_pair`. workers: a process for each side; None where both are in this one."""
     source, target = pair.sides
     with tempfile.TemporaryDirectory(prefix="dualport-") as folder:
         tasks = {name: (_run_side, (name, pair, folder)) for name in (source, target)}
-        _run(tasks, isolate, lambda who, event: tell(who, event.get("pass", "")))
-        (Path(folder) / SKETCH).unlink()
+        _run(tasks, workers, lambda who, event: tell(who, event.get("pass", "")))
+        for name in (SKETCH, VALUES):
+            (Path(folder) / name).unlink(missing_ok=True)
         with open_trace(Path(folder) / f"{source}.h5") as a, open_trace(Path(folder) / f"{target}.h5") as b:
-            comparison = diff(a, b, pair.mapped, lambda mode: tell("compare", mode))
+            matching = Matching.from_json(json.loads((Path(folder) / MATCHING).read_text(encoding="utf-8")))
+            comparison = diff(a, b, pair.mapped, lambda mode: tell("compare", mode), matching)
             if comparison.ok or not explain:
                 return comparison
-            _separate(pair, folder, comparison, isolate, tell)
+            _separate(pair, folder, comparison, workers, tell)
             tell("explain", "what is known to differ")
             comparison.explanations += explain_difference(comparison, a, b, Path(folder) / "own.h5")
             others = mapping_by_graph(graph_of(a), graph_of(b), comparison.matching)
     if others:
         tell("explain", "layers under other names")
-        comparison.explanations += _crossed(pair, others, isolate)
+        comparison.explanations += _crossed(pair, others, workers)
     return comparison
 
 
-def _run(tasks: dict, isolate: bool, tell: Callable[[str, dict], None]) -> dict:
-    if isolate:
-        return {key: result for key, (result, _) in run_all(tasks, tell).items()}
+def _run(tasks: dict, workers: Workers | None, tell: Callable[[str, dict], None]) -> dict:
+    if workers is not None:
+        return {key: result for key, (result, _) in workers.run(tasks, tell).items()}
     return {
         key: function(*arguments, tell=lambda event, key=key: tell(key, event))
         for key, (function, arguments) in tasks.items()
     }
 
 
-def _separate(pair: Pair, folder: str, comparison: Comparison, isolate: bool, tell: Tell) -> None:
+def _separate(pair: Pair, folder: str, comparison: Comparison, workers: Workers | None, tell: Tell) -> None:
     """Tell own errors from inherited ones in each mode whose forward pass parts."""
     _, target = pair.sides
     for mode, rung in comparison.forwards.items():
@@ -151,16 +165,16 @@ def _separate(pair: Pair, folder: str, comparison: Comparison, isolate: bool, te
         tell(target, f"each call on its own, {mode}")
         wanted = follow_plan(comparison.paired[mode])
         task = {target: (_follow, (target, pair, folder, mode, wanted))}
-        mark_by_itself(comparison, mode, _run(task, isolate, lambda who, event: None)[target])
+        mark_by_itself(comparison, mode, _run(task, workers, lambda who, event: None)[target])
 
 
-def _crossed(pair: Pair, others: dict[str, str], isolate: bool) -> list:
+def _crossed(pair: Pair, others: dict[str, str], workers: Workers | None) -> list:
     """Whether the layers agree if those that are fed alike are taken for each other, whatever their names."""
     mapped = pair.mapped | others
     layer_map = mapped if pair.sides[0] == "paddle" else {y: x for x, y in mapped.items()}
     plan = replace(pair.plan, dtypes=pair.plan.dtypes[:1], modes=pair.plan.modes[:1], steps=0, rounding=False)
     try:
-        again = align_pair(replace(pair, plan=plan, layer_map=layer_map), isolate, explain=False)
+        again = _aligned(replace(pair, plan=plan, layer_map=layer_map), workers, explain=False)
     except BadInput:
         return []
     return crossed_explanation(others, again)

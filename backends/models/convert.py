@@ -13,6 +13,7 @@ from ...common.compare.facts import About
 from ...common.compare.matching.graph import nodes_of
 from ...common.compare.matching.layers import Matching, match_nodes
 from ...common.compare.row import Row, judged
+from ...common.compare.rungs.known import known_rows
 from ...common.distance import relative_error
 from ...common.errors import BadInput, by_size
 from ...common.traces.inputs import Input
@@ -161,8 +162,15 @@ def verify_model(done: Converted, inputs: Sequence[Input]) -> list[Row]:
                 if place == len(tried) - 1 and dtype == "float32":
                     raise
                 continue
-            return _checks(order, outputs, conversion, dtype)
+            return [*_checks(order, outputs, conversion, dtype), *_known(order, done.matching)]
     raise BadInput("the input of the models cannot be told from their layers: give --input, such as --input 4,3,32,32")
+
+
+def _known(order: list[UserModel], matching: Matching | None) -> list[Row]:
+    """What is known to differ whatever the models are run on, such as a row at padding_idx that is not zero."""
+    pairs = [(x, y) for x, y, _ in matching.pairs] if matching else []
+    names, modules = [model.framework for model in order], [model.modules for model in order]
+    return known_rows(names, modules, pairs, order[0].start.get)
 
 
 def _guesses(model: UserModel) -> list[list[Input]]:

@@ -12,13 +12,18 @@ from ...common.compare.matching.layers import Matching, carried, match_nodes
 from ...common.compare.models import graph_of
 from ...common.dictionary.operations.normalization import COUNTER
 from ...common.errors import BadInput, listed
+from ...common.random_streams import stream
 from ...common.traces.reading import call_of, open_trace
 from ...common.traces.writing import Stored, put_all
 from ...common.weights import read
 from ...common.weights.fit import LISTED, misfits
+from ...common.weights.rules import to_canonical, to_framework
+from .match_by_value import match_by_value
 from .model import UserModel
 from .trace import head_of
 
+VALUES = "values.h5"
+STATISTICS = ("running_mean", "running_var")
 FEW = 2  # examples that are enough to see which layer feeds which
 
 
@@ -28,8 +33,7 @@ def sketch(model: UserModel) -> tuple[dict[str, Node], list[dict], dict[int, str
     Raises:
         BadInput: the model fails on the inputs.
     """
-    lengths = {wanted.shape[0] if wanted.shape else 0 for wanted in model.plan.inputs}
-    few = FEW if len(lengths) == 1 and lengths.pop() > FEW else None
+    few = _few(model)
     with model.kept():  # with gradients: models register hooks, and differentiate, while they run
         try:
             recording, outputs = _sketched(model, few)
@@ -79,15 +83,67 @@ def match_with(
     """Match a model with the one that a trace is of, and take its weights.
 
     Raises:
-        BadInput: a layer has no certain counterpart; all are listed.
+        BadInput: a layer has no certain counterpart, by name, wiring or value; all are listed.
     """
     with open_trace(path) as other:
         matching = match_nodes(graph_of(other), nodes, layer_map)
+        values = Path(path).with_name(VALUES)
+        if not matching.whole and values.exists():
+            with open_trace(values) as exact:
+                (run,) = exact.runs.values()
+                matching = match_by_value(model, other.views, run, matching, exact.head["examples"]) or matching
         matching.require(names, "the weights cannot be carried")
-        run = next(iter(other.runs.values()))
-        start = {name: run.array("start", name) for name in matching.weights}
-        model.load(carried(matching, {n: a for n, a in start.items() if a is not None}))
+        start = next(iter(other.runs.values())).arrays("start")
+        model.load(carried(matching, start))
     return matching
+
+
+def write_values(model: UserModel, place: Path) -> None:
+    """Leave what each call makes in float64, in evaluation, of a few examples, on weights that tell layers apart.
+
+    Fresh normalisations are all ones and zeros, and one passes for any other: so what is one number throughout, of the
+    parameters and running statistics, gets random numbers. Nothing is left where the model cannot run so.
+    """
+    import h5py
+
+    before = {name: np.array(array) for name, array in model.stored.items()}
+    with h5py.File(place, "w") as file, model.kept(), model.backend.tensors.without_gradients():
+        head, writer = Stored(file), Stored(file.create_group("runs/float64/eval"))
+        to_framework(model.views, told_apart(model), model.stored)
+        start = to_canonical(model.views, model.stored)
+        put_all(writer, "start", start)
+        for examples in (_few(model), None):
+            recording = model.recording(writer)
+            try:
+                model.prepare("float64", "eval")
+                _, outputs = model.forward(recording, "float64", examples=examples)
+            except BadInput:
+                continue
+            writer.note("outputs", outputs)
+            head.note("head", head_of(model) | {"examples": examples})
+            head.note("modules", model.modules)
+            break
+        else:
+            place.unlink()
+    model.start_from(before)
+
+
+def told_apart(model: UserModel) -> dict[str, np.ndarray]:
+    """Random numbers for the weights that are one number throughout, by canonical name; aliases get the same."""
+    made: dict[int, np.ndarray] = {}
+    for name, view in model.views.items():
+        array = model.start[name]
+        if array.dtype.kind != "f" or not (view.trained or view.leaf in STATISTICS) or array.size < 2:
+            continue
+        if array.min() == array.max() and view.identity not in made:
+            drawn = stream(model.plan.seed, f"told apart {name}", 1, 0).random(array.shape)
+            made[view.identity] = (array + 0.5 * drawn).astype(array.dtype)
+    return {name: made[view.identity] for name, view in model.views.items() if view.identity in made}
+
+
+def _few(model: UserModel) -> int | None:
+    lengths = {wanted.shape[0] if wanted.shape else 0 for wanted in model.plan.inputs}
+    return FEW if len(lengths) == 1 and lengths.pop() > FEW else None
 
 
 def write_sketch(model: UserModel, place: Path, calls: list, sources: dict, outputs: list) -> None:

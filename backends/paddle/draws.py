@@ -44,29 +44,36 @@ def _fill(tensor: Tensor, array: np.ndarray) -> None:
             paddle.assign(like(array, tensor), output=tensor)
 
 
-def _dropout(original: Callable, numbers: GivenNumbers, *args: Any):
-    """A dropout with the kit's mask. The factors are exact: Paddle's own have them in float32, also in float64."""
-    tensor, _, p, testing, mode, *_ = args
-    p, later = float(p), mode == "downgrade_in_infer"
+def _dropped(numbers: GivenNumbers, tensor: Tensor, p: float, testing: bool, mode: str) -> Tensor | None:
+    """A dropout with the kit's mask; None where nothing is done.
+
+    The factors are exact: Paddle's own are float32, in float64 too.
+    """
+    later = mode == "downgrade_in_infer"
     if not p or (testing and not later):
-        return original(*args)
+        return None
     shape = tuple(tensor.shape)
     factors = np.full(shape, 1 - p if testing else 1.0 if later or p == 1 else 1 / (1 - p))
     if not testing:
         factors = factors * (numbers.kept(shape, 1 - p) if p < 1 else 0.0)
-    made = tensor * like(factors, tensor)
+    return tensor * like(factors, tensor)
+
+
+def _dropout(original: Callable, numbers: GivenNumbers, *args: Any):
+    tensor, _, p, testing, mode, *_ = args
+    made = _dropped(numbers, tensor, float(p), testing, mode)
+    if made is None:
+        return original(*args)
+    if original.__name__ == "dropout_":
+        made = paddle.assign(made, output=tensor)
     return (made, None) if _mask_is_told() else made
 
 
 @functools.cache
 def _mask_is_told() -> bool:
     """Whether this release's operator returns its mask as well."""
-    return isinstance(_C_ops.dropout(paddle.zeros([1]), None, 0.5, True, "upscale_in_train", 0, False), tuple)
-
-
-def _dropout_in_place(original: Callable, numbers: GivenNumbers, *args: Any):
-    made = _dropout(lambda *_: None, numbers, *args)
-    return args[0] if made is None else paddle.assign(made, output=args[0])
+    operator: Any = _C_ops.dropout
+    return isinstance(operator(paddle.zeros([1]), None, 0.5, True, "upscale_in_train", 0, False), tuple)
 
 
 def _rrelu(original: Callable, numbers: GivenNumbers, x: Tensor, lower: float, upper: float, testing: bool):
@@ -114,7 +121,7 @@ def _recurrent(original: Callable, numbers: GivenNumbers, *args: Any):
 
 
 _WHOLE: dict[str, Callable] = {
-    "dropout": _dropout, "dropout_": _dropout_in_place, "rrelu": _rrelu, "gumbel_softmax": _gumbel_softmax,
+    "dropout": _dropout, "dropout_": _dropout, "rrelu": _rrelu, "gumbel_softmax": _gumbel_softmax,
     "rnn": _recurrent,
 }  # fmt: skip
 
@@ -156,7 +163,7 @@ def given(numbers: GivenNumbers) -> Iterator[None]:
 
 
 def _generator() -> Any:
-    on_cpu = paddle.get_device() == "cpu"
+    on_cpu = paddle.device.get_device() == "cpu"
     return core.default_cpu_generator() if on_cpu else core.default_cuda_generator(0)
 
 

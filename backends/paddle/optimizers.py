@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import paddle
-from paddle import Tensor
+from paddle import Tensor, nn
 from paddle import optimizer as optim
 
 from ...common.dictionary.index import NUMBERS, OPTIMIZER_BY_KIND
 from ...common.dictionary.training.optimizers import MOMENTS, arguments_of
-from ...common.traces.optimizer import OptimizerSettings
+from ...common.traces.optimizer import OptimizerSettings, library_class
 from ...common.weights.adam_steps import beta_power
 from ...common.weights.optimizer_state import OptimizerState
 from .tensors import to_numpy
@@ -37,9 +37,20 @@ def described(optimizer: optim.Optimizer) -> dict[str, Any]:
     decay = getattr(optimizer, "_coeff", decay) if type(optimizer).__name__ == "AdamW" else decay
     decay = getattr(decay, "_coeff", getattr(decay, "_regularization_coeff", decay))
     numbers["weight_decay"] = float(decay) if isinstance(decay, (int, float)) else 0.0
-    kind = type(optimizer).__name__.lower()
-    more = OPTIMIZER_BY_KIND[kind].in_paddle if kind == "rmsprop" else {}
-    return {"kind": kind, **more, **numbers, "lr": float(optimizer.get_lr())}
+    kind = library_class(optimizer, "paddle.optimizer")
+    more = OPTIMIZER_BY_KIND[kind].in_paddle if kind in OPTIMIZER_BY_KIND else {}
+    return {"kind": kind, **more, **numbers, "lr": float(optimizer.get_lr()), **_clipping(optimizer)}
+
+
+def _clipping(optimizer: optim.Optimizer) -> dict[str, float]:
+    """What it does to gradients before a step, as `common.dictionary.training.clipping` names it."""
+    clip = getattr(optimizer, "_grad_clip", None)
+    if isinstance(clip, nn.ClipGradByValue):
+        return {"clip_value": float(clip.max)} if clip.min == -clip.max else {}
+    for name, kind in (("clip_global_norm", nn.ClipGradByGlobalNorm), ("clip_norm", nn.ClipGradByNorm)):
+        if isinstance(clip, kind):
+            return {name: float(clip.clip_norm)}
+    return {}
 
 
 def kept(optimizer: optim.Optimizer, key: str, parameter: Tensor) -> Tensor | None:

@@ -28,6 +28,11 @@ class _Given(TorchDispatchMode):
         super().__init__()
         self.numbers = numbers
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to keep a compiler out that nobody asked for, PyTorch would import all of it, in two seconds."""
+        return False
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = func._schema.name.partition("::")[2]
@@ -52,7 +57,7 @@ class _Given(TorchDispatchMode):
         out = func(*args, **kwargs)
         if out.is_meta or out.layout is not torch.strided:
             return out
-        arrays = {
+        arrays: dict[str, Any] = {
             TORCH_ARGUMENTS.get(name, name): _array(value)
             for name, value in told.items()
             if not is_tensor(value) or TORCH_ARGUMENTS.get(name, name) in draw.reads
@@ -64,7 +69,7 @@ class _Given(TorchDispatchMode):
 def _told(func: Any, args: tuple, kwargs: Mapping) -> dict[str, Any]:
     """The arguments of an operator by name, with the defaults of those that are not given."""
     arguments = func._schema.arguments
-    named = {one.name: one.default_value for one in arguments if one.has_default_value()}
+    named: dict[str, Any] = {one.name: one.default_value for one in arguments if one.has_default_value()}
     return named | dict(zip((one.name for one in arguments), args, strict=False)) | dict(kwargs)
 
 

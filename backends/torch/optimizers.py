@@ -11,7 +11,7 @@ from torch import Tensor, nn, optim
 from ...common.dictionary.entry import rounded
 from ...common.dictionary.index import NUMBERS, OPTIMIZER_BY_KIND, optimizer_entry
 from ...common.dictionary.training.optimizers import MOMENTS, arguments_of
-from ...common.traces.optimizer import OptimizerSettings
+from ...common.traces.optimizer import OptimizerSettings, library_class
 from ...common.weights.optimizer_state import OptimizerState
 
 
@@ -59,7 +59,7 @@ def described(optimizer: optim.Optimizer) -> dict[str, Any]:
     }
     if isinstance(optimizer, _RMSPropUnderRoot):
         return {"kind": "rmsprop", **OPTIMIZER_BY_KIND["rmsprop"].in_paddle, **numbers}
-    return {"kind": type(optimizer).__name__.lower(), **numbers}
+    return {"kind": library_class(optimizer, "torch.optim"), **numbers}
 
 
 def kept(optimizer: optim.Optimizer, key: str, parameter: Tensor) -> Tensor | None:

@@ -76,6 +76,18 @@ class OtherOperations:
 
 
 @dataclass(frozen=True)
+class Rewritten:
+    """The sides compute the same in other steps: what the models return agrees."""
+
+
+@dataclass(frozen=True)
+class BeginsNaN:
+    """What the models return holds NaNs: side → the call that makes the first one."""
+
+    where: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Comes:
     """Where an error comes from: a key of `wording.ORIGINS`."""
 
@@ -127,5 +139,5 @@ class Told:
 
 Cause: TypeAlias = (
     Missing | OtherShapes | OtherCounts | OtherOperations | Comes | PartsBackward | DiffersFromWitness | EachByItsRule
-    | CrossesKinks | Renamed | Told
+    | CrossesKinks | Renamed | Told | Rewritten | BeginsNaN
 )  # fmt: skip

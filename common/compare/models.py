@@ -6,20 +6,27 @@ whose output does not has an error of its own; the others inherited theirs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..dictionary.index import MOVES
 from ..errors import BadInput
 from ..traces.reading import Call, Trace
 from . import wording
+from .exercised import notes_on_reach
 from .matching.calls import CallPair, call_name, pair_calls
 from .matching.graph import Node, nodes_of
 from .matching.layers import Matching, match_nodes
+from .regions.ends import fold_backward, fold_forward
+from .regions.not_a_number import note_nan
+from .regions.rewriting import Rewriting, rewritings
 from .rounding.sampled import SampledRounding
 from .row import Row
 from .rungs.backward import backward_rungs
 from .rungs.forward import forward_rung
+from .rungs.known import known_rows
 from .rungs.sides import EXACT, Sides
 from .rungs.start import inputs_rung, layers_rung, weights_rung
 from .rungs.steps import step_rungs
@@ -31,7 +38,8 @@ class Comparison:
     """All that was found of two models.
 
     `unpaired` holds the calls of each side without a counterpart; `moves` those of them that only move values. By mode:
-    `paired`, the pairs of calls, and `forwards`, the rung of the forward pass. `explanations` were all tested.
+    `paired`, the pairs of calls, `forwards`, the rung of the forward pass, and `rewritten`, where the sides compute the
+    same in other steps. `explanations` were all tested.
     """
 
     names: tuple[str, str]
@@ -44,6 +52,7 @@ class Comparison:
     heads: tuple[dict, dict]
     notes: list[str] = field(default_factory=list)
     explanations: list = field(default_factory=list)
+    rewritten: dict[str, list[Rewriting]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -95,13 +104,18 @@ def graph_of(trace: Trace) -> dict[str, Node]:
 
 
 def diff(
-    a: Trace, b: Trace, layer_map: Mapping[str, str] | None = None, tell: Callable[[str], None] = lambda what: None
+    a: Trace,
+    b: Trace,
+    layer_map: Mapping[str, str] | None = None,
+    tell: Callable[[str], None] = lambda what: None,
+    matching: Matching | None = None,
 ) -> Comparison:
     """Compare two traces.
 
     Args:
         layer_map: path in a → path in b, for layers that are not matched by themselves.
         tell: called with each mode before it is compared.
+        matching: of the layers, where it is known; else they are matched by name and wiring.
 
     Raises:
         BadInput: the traces have no precision and mode in common, or ran on other inputs.
@@ -110,34 +124,57 @@ def diff(
     modes = [mode for mode in a.head["modes"] if any((dtype, mode) in shared for dtype in _both(a, b))]
     if not modes:
         raise BadInput("the traces have no precision and mode in common; record both with the same --dtype and --mode")
-    matching = match_nodes(graph_of(a), graph_of(b), layer_map)
+    matching = matching or match_nodes(graph_of(a), graph_of(b), layer_map)
     names, layers = side_names(a, b), {x: y for x, y, _ in matching.pairs}
     rungs: list[Rung] = []
     first: tuple[list[Call], list[Call]] = ([], [])
-    notes, paired, forwards = [], {}, {}
+    notes, paired, forwards, rewritten = [], {}, {}, {}
+    passes: dict[str, Sides] = {}
     for mode in modes:
         tell(mode)
-        sides = _sides(a, b, names, mode)
+        sides = passes[mode] = _sides(a, b, names, mode)
         run_a, run_b = sides.main
         pairs, *left = pair_calls(run_a, run_b, layers)
         if mode == modes[0]:
             first = left[0], left[1]
             rungs += [inputs_rung(sides), layers_rung(matching, names), weights_rung(sides, matching)]
-        rungs.append(forward_rung(sides, pairs, "" if mode == modes[0] else mode))
-        paired[mode], forwards[mode] = pairs, rungs[-1]
+        forward = forward_rung(sides, pairs, "" if mode == modes[0] else mode)
+        note_nan(sides, forward)
+        cuts = fold_forward(sides, forward)
+        rewritten[mode] = rewritings(cuts) if cuts is not None and all(row.same for row in forward.rows) else []
+        rungs.append(forward)
+        paired[mode], forwards[mode] = pairs, forward
         if mode == modes[0] and all(run.names("gradients/1") or run.names("flow") for run in sides.main):
-            rungs += backward_rungs(sides, pairs, left, matching, not all(row.same for row in rungs[-1].rows))
-            rungs += step_rungs(sides, matching, pairs)
+            agrees = all(row.same for row in forward.rows)
+            backward = backward_rungs(sides, pairs, left, matching, not agrees)
+            if agrees:
+                fold_backward(backward, cuts)
+            rungs += backward + step_rungs(sides, matching, pairs)
         notes += _notes(sides)
+    notes += notes_on_reach(a, b, passes, matching)
+    rungs.append(_known(a, b, layers, passes[modes[0]]))
     silent = sorted({path for trace in (a, b) for path in trace.head.get("left_out", [])})
     if silent and "train" in modes:
         notes.append(wording.NOTES["left out"].format(", ".join(silent)))
     unpaired, moves = ((_named(first[0], moving), _named(first[1], moving)) for moving in (False, True))
     title = f"{a.head['model']} against {b.head['model']}"
     verdict = Verdict(title, names, [rung for rung in rungs if rung.rows], _both(a, b)[0])
+    notes = list(dict.fromkeys([*notes, *_told(names, rewritten)]))
     return Comparison(
-        names, verdict, matching, paired, forwards, unpaired, moves, (a.head, b.head), list(dict.fromkeys(notes))
+        names, verdict, matching, paired, forwards, unpaired, moves, (a.head, b.head), notes, rewritten=rewritten
     )
+
+
+def _told(names: tuple[str, str], rewritten: Mapping[str, list[Rewriting]]) -> list[str]:
+    """A note for each way in which the sides compute the same in other steps, of the mode that has the most of them."""
+    most = max(rewritten.values(), key=len, default=[])
+    return [wording.rewriting(names, labels, times) for labels, times in Counter(each.labels for each in most).items()]
+
+
+def _known(a: Trace, b: Trace, layers: Mapping[str, str], sides: Sides) -> Rung:
+    """What is known to differ, whether the inputs reach it or not; last, since what they reach says more."""
+    held = partial(sides.main[0].array, "start")
+    return Rung("known", known_rows((a.framework, b.framework), (a.modules, b.modules), layers.items(), held))
 
 
 def _named(calls: Iterable[Call], moving: bool) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ..traces.reading import Call
-from .matching.calls import CallPair
+from .matching.calls import CallPair, call_name
 from .models import Comparison
 from .row import Row
 from .verdict import Rung, number
@@ -48,6 +48,7 @@ def alignment_json(comparison: Comparison) -> dict[str, Any]:
         "explanations": [explanation.as_json() for explanation in comparison.explanations],
         "unpaired": {name: list(calls) for name, calls in zip(names, comparison.unpaired, strict=True)},
         "moves": {name: list(calls) for name, calls in zip(names, comparison.moves, strict=True)},
+        "rewritten": _rewritten_json(comparison),
         "matching": _matching_json(comparison),
         "notes": list(comparison.notes),
     }
@@ -78,6 +79,16 @@ def _row_json(comparison: Comparison, rung: Rung, row: Row) -> dict[str, Any]:
         "float32_bound": number(row.bound32),
         "remark": row.remark,
     }
+
+
+def _rewritten_json(comparison: Comparison) -> list[dict[str, Any]]:
+    """Where the sides compute the same in other steps: the calls of each."""
+    told = []
+    for mode, regions in comparison.rewritten.items():
+        for region in regions:
+            named = ([call_name(call) for call in calls] for calls in region.calls)
+            told.append({"mode": mode, **dict(zip(comparison.names, named, strict=True))})
+    return told
 
 
 def _matching_json(comparison: Comparison) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from typing import Any
 from . import facts
 from .facts import About, Cause, Place
 
+MOST_LABELS = 8  # of calls in one sentence
 NAMES = {  # what a row is about → its name
     "input": "input {name}",
     "layers": "layers with weights",
+    "known difference": "{name}",
     "weight": "{name}",
     "call": "{name}{output}",
     "call gradient": "{name}{output}, gradient",
@@ -78,9 +80,23 @@ SKIPS = {
 }
 NOTES = {
     "left out": "dropout inside {} is left out: its masks cannot be the same in both",
+    "rows": "these inputs never reach {}",
+    "no gradient arrives": "no gradient arrives at {}: what they do was not exercised",
+    "drawn alone": "{} alone draws {}",
+    "not shared": "{} draws random numbers that the kit cannot share",
+    "explanation failed": "an explanation of {} was left out: it failed ({}: {}), and the verdict does not rest on it",
     "no gradient": "no gradient reaches the outputs: neither gradients nor steps were compared",
     "one precision": "compared in {} alone: mistakes that are smaller than its rounding do not show",
     "loose": "{}: what follows is held against what float32 rounding explains, in float64 too",
+}
+ROWS = {  # of a table that inputs look into
+    "padding": "row {} of {}, padding_idx",
+    "first": "row {} of {}, the first",
+    "last": "row {} of {}, the last",
+}
+DRAWN = {  # a draw: its purpose, and how many numbers
+    "numbers": "{1:,} × {0}",
+    "python": "from {0}",
 }
 ROUNDED = {  # what one framework computes in float32 in a float64 pass
     "output": "{} gives float32 in the float64 pass too",
@@ -124,7 +140,33 @@ def remark(cause: Cause | None, place: Place) -> str:
             return f"{other} in {side}"
         case facts.Told(reason):
             return reason
+        case facts.Rewritten():
+            return "an equivalent rewriting: the outputs agree"
+        case facts.BeginsNaN(where):
+            return f"NaN begins at {begins(where)}"
     return ""
+
+
+def begins(where: Mapping[str, str]) -> str:
+    """Where something begins on each side, told once where both call it the same."""
+    calls: dict[str, list[str]] = {}
+    for side, call in where.items():
+        calls.setdefault(call, []).append(side)
+    return ", ".join(f"{call} in {' and '.join(sides)}" for call, sides in calls.items())
+
+
+def rewriting(sides: tuple[str, str], labels: tuple[tuple[str, ...], tuple[str, ...]], times: int) -> str:
+    """A region that both compute, each in its own steps."""
+    told = "; ".join(f"{', '.join(_few(each))} in {side}" for side, each in zip(sides, labels, strict=True))
+    return f"the same in other steps{f', {times} times' if times > 1 else ''}: {told}"
+
+
+def _few(labels: tuple[str, ...]) -> list[str]:
+    return (
+        [*labels]
+        if len(labels) <= MOST_LABELS
+        else [*labels[: MOST_LABELS - 1], f"{len(labels) - MOST_LABELS + 1} more"]
+    )
 
 
 def _at(place: Place) -> str:
@@ -157,6 +199,9 @@ def sentence(verdict: Any) -> str:
 
 def _failure(verdict: Any, rung: Any) -> str:
     row = rung.first
+    if isinstance(row.cause, facts.BeginsNaN):
+        verdict_word = "not comparable" if len(row.cause.where) > 1 else "different systems"
+        return f"{verdict_word}: {row.remark} ({rung.name})"
     if row.same:
         side, error = max(row.error32.items(), key=lambda item: (math.isnan(item[1]), item[1]))
         return (

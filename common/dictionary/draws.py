@@ -129,8 +129,8 @@ def _draw(name: str, torch: str, paddle: str, made: Callable[..., np.ndarray], r
 
 DRAWS: tuple[Draw, ...] = (
     _draw("uniform", "uniform uniform_ rand rand_like", "uniform(_,_,low,high) uniform_inplace_(_,low,high)", _uniform),
-    _draw("normal", "normal normal_ randn randn_like", "gaussian(_,mean,std) gaussian_inplace_(_,mean,std)", _normal,
-          "mean std"),
+    _draw("normal", "normal normal_ normal_functional randn randn_like",
+          "gaussian(_,mean,std) gaussian_inplace_(_,mean,std)", _normal, "mean std"),
     _draw("bernoulli", "bernoulli", "bernoulli(given)", kept, "given chance"),
     _draw("bernoulli in place", "bernoulli_", "", kept, "chance"),
     _draw("exponential", "exponential exponential_", "exponential_(_,rate)", exponential),

@@ -142,13 +142,20 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Contrast:
-    """One difference that a port must know: what, in each framework's words or values, why, and where it was seen."""
+    """One difference that a port must know: what, in each framework's words or values, why, and where it was seen.
+
+    `shows(PyTorch's settings, Paddle's, weights)`: what of a layer and its weights makes outputs differ, whatever is
+    run; nothing where they need not.
+    `rule`: the argument of the formula with which it follows Paddle's.
+    """
 
     what: str
     torch: str
     paddle: str
     why: str = ""
     measured_on: str = "torch 2.13.0, paddle 3.3.1"
+    shows: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, np.ndarray]], str] | None = None
+    rule: str = ""
 
 
 @dataclass(frozen=True)

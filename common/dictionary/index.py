@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from .entry import Entry
+from .entry import Contrast, Entry
 from .operations import (
     activation,
     arithmetic,
@@ -98,6 +98,11 @@ AVERAGES = kinds_that(lambda entry: entry.gradient_factor)
 CONSTANT_INSIDE = kinds_that(lambda entry: entry.on_tensors)
 ACTIVATIONS = kinds_that(lambda entry: entry.activation)
 POINTWISE = tuple((entry, settings) for entry in OPERATIONS for settings in entry.pointwise)
+STEP_RULES = optimizers.RULES | adaptive.RULES
+# An argument of an optimizer's formula with which it follows Paddle's rule → how the rules differ.
+RULE_CONTRASTS: dict[str, list[Contrast]] = {
+    contrast.rule: [contrast] for entry in OPTIMIZERS for contrast in entry.differs if contrast.rule
+}
 OPTIMIZER_BY_KIND = {entry.kind: entry for entry in OPTIMIZERS}
 # What a framework calls an optimizer's number or moment → its name here; and each moment → (the number that decides its
 # share, the default of that).

@@ -67,6 +67,8 @@ BY = {
     "graph": "what feeds it and what it feeds",
     "map": "--map",
     "only one of its kind": "being the only one of its kind",
+    "value": "the values that it makes",
+    "trial": "trial: with it the ends agree or come nearest",
 }
 FOLLOWS = (
     "Where the values of the forward pass part, gradients part with them: mend the forward pass first, then look at "

@@ -2,6 +2,9 @@
 
 `x=4,3,32,32` draws standard normal numbers, `tokens=2,16:int64:0..999` whole numbers from 0 to 999, both included;
 without a name the arrays are the arguments in order. A `.npz` or `.npy` file gives arrays as they are.
+
+What is drawn reaches what is known to matter, where there is room: of whole numbers the first and the last of the range
+and the two after the first (padding, beginnings and ends of sentences lie there), of truth values both, and both signs.
 """
 
 from __future__ import annotations
@@ -44,13 +47,33 @@ class Input:
         source = stream(seed, "input", place, step)
         if self.dtype == "float":
             if self.between is None:
-                return source.standard_normal(self.shape, dtype=np.float32)
+                return _of_both_signs(source.standard_normal(self.shape, dtype=np.float32))
             low, high = self.between
             return (low + (high - low) * source.random(self.shape, dtype=np.float32)).astype(np.float32)
         if self.dtype == "bool":
-            return source.integers(0, 2, self.shape).astype(bool)
+            return _holding([0, 1], source.integers(0, 2, self.shape), source).astype(bool)
         low, high = map(int, self.between or (0, 9))
-        return source.integers(low, high, self.shape, endpoint=True).astype(self.dtype)
+        drawn = source.integers(low, high, self.shape, endpoint=True)
+        return _holding([low, high, *range(low + 1, min(low + 3, high))], drawn, source).astype(self.dtype)
+
+
+def _holding(wanted: Sequence[int], drawn: np.ndarray, source: np.random.Generator) -> np.ndarray:
+    """The array with each wanted number somewhere, the first ones first; at most half of the elements are exchanged."""
+    flat = np.array(drawn).reshape(-1)
+    there, places = np.unique(flat, return_index=True)
+    missing = [number for number in dict.fromkeys(wanted) if number not in there]
+    if missing:
+        needed = places[np.isin(there, wanted)]
+        free = np.setdiff1d(source.permutation(flat.size), needed, assume_unique=True)[: flat.size // 2]
+        flat[free[: len(missing)]] = missing[: len(free)]
+    return flat.reshape(np.shape(drawn))
+
+
+def _of_both_signs(drawn: np.ndarray) -> np.ndarray:
+    """The array with one element turned where all are of one sign."""
+    if drawn.size > 1 and (np.all(drawn > 0) or np.all(drawn < 0)):
+        drawn.reshape(-1)[-1] *= -1
+    return drawn
 
 
 def parse_inputs(texts: Sequence[str]) -> list[Input]:

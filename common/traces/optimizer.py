@@ -24,6 +24,12 @@ class OptimizerSettings:
         return f"{self.kind}: " + ", ".join(f"{name}={value:g}" for name, value in self.settings.items())
 
 
+def library_class(optimizer: object, library: str) -> str:
+    """The lower-cased name of the framework's own class that an optimizer is, or derives from."""
+    own = (base.__name__ for base in type(optimizer).__mro__ if base.__module__.startswith(library))
+    return next(own, type(optimizer).__name__).lower()
+
+
 def parse_optimizer(text: str) -> OptimizerSettings:
     """`adam:lr=1e-3,beta1=0.5` → the optimizer; what is not said is the default of the table.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MOST_BY_THEMSELVES, MOST_CALLS = 12, 20
 WAYS = {"name": "by name", "graph": "by what feeds them", "only one of its kind": "as the only ones of their kind",
-        "map": "as --map says"}  # fmt: skip
+        "map": "as --map says", "value": "by the values that they make", "trial": "by trial"}  # fmt: skip
 
 
 def add_outcome_options(parser: argparse.ArgumentParser) -> None:

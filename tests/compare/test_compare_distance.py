@@ -58,7 +58,8 @@ def test_equal_arrays_are_not_apart(a):
         (np.uint8([3, 4]), np.uint8([4, 3]), math.sqrt(2 / 25)),
         (np.array([np.nan, 1.0]), np.array([np.nan, 1.0]), math.nan),
         (np.array([1.0, 1.0]), np.array([1.0, np.nan]), math.nan),
-        (np.array([np.inf, 1.0]), np.array([np.inf, 2.0]), math.nan),
+        (np.array([np.inf, 1.0]), np.array([np.inf, 2.0]), 0.5),  # of what is finite
+        (np.array([np.inf, 1.0]), np.array([-np.inf, 1.0]), math.nan),
         (np.array([1e200]), np.array([2e200]), math.nan),  # their squares are too large for float64
     ],
 )

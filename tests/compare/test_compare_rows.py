@@ -31,6 +31,7 @@ CAUSES = {
     facts.EachByItsRule(9): "each by its framework's rule: Paddle's biased, PyTorch's unbiased variance of 9 values",
     facts.Renamed("b.weight", "torch"): "b.weight in torch",
     facts.Told("no layer has it"): "no layer has it",
+    facts.Rewritten(): "an equivalent rewriting: the outputs agree",
     Comes("itself"): "same input, different output (a.py:1 against b.py:2)",
     Comes("later"): "inherited from later layers",
 }
@@ -86,7 +87,9 @@ def test_every_cause_has_its_words():
     other = facts.OtherOperations({"paddle": "ReLU", "torch": "gelu"})
     assert wording.remark(other, Place()) == "ReLU in paddle, gelu in torch"
     assert wording.remark(None, place) == ""
-    tested = {type(cause) for cause in (*CAUSES, shapes, kinks, other)}
+    begins = facts.BeginsNaN({"paddle": "log at a.py:1", "torch": "log at b.py:2"})
+    assert wording.remark(begins, place) == "NaN begins at log at a.py:1 in paddle, log at b.py:2 in torch"
+    tested = {type(cause) for cause in (*CAUSES, shapes, kinks, other, begins)}
     assert tested == set(get_args(facts.Cause))
 
 

@@ -35,6 +35,7 @@ COMPARE_FLOORS = (
     ("facts row wording ladder judge lockstep", "matching", "witness"),
     ("verdict", "agreement", "rounding"),
     ("rungs",),
+    ("regions", "exercised"),
     ("models", "recipes"),
     ("explanation", "summary", "same_inputs"),
 )

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ...dictionary.index import MOMENT_SHARE
 from ...dictionary.operations.normalization import STATISTICS
 from ...distance import relative_error
 from ...traces.reading import Trace
+from ..matching.calls import CallPair
 from ..models import Comparison
 from ..row import Row
 from ..verdict import Rung
+from ..wording import NOTES, name
 from .call import explain
 from .evidence import Explanation
 from .recorded import Recorded
 from .training import explain_exchanged, explain_gradient, explain_initial, explain_statistics, explain_step
 
 MOST = 6  # calls that are explained
+REASON = 120  # characters of what went wrong
 TRIED = 4  # weights whose update is recomputed
 
 
@@ -39,24 +44,43 @@ def explain_difference(comparison: Comparison, a: Trace, b: Trace, followed: Pat
     for rung in comparison.verdict.rungs:
         if rung.first is None or rung.first.same or rung.key not in explainers:
             continue
-        explanations += explainers[rung.key](rung, Recorded(comparison, a, b, comparison.mode_of(rung), followed))
+        with guarded(comparison, rung.name):
+            explanations += explainers[rung.key](rung, Recorded(comparison, a, b, comparison.mode_of(rung), followed))
         if explanations:
             break
     return explanations
 
 
-def _of(row: Row, explanations: Iterable[Explanation]) -> list[Explanation]:
-    return [replace(explanation, about=row.about) for explanation in explanations]
+@contextlib.contextmanager
+def guarded(comparison: Comparison, what: str) -> Iterator[None]:
+    """What fails within is left out and said: nothing that explains may take the verdict down."""
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).splitlines() or ["no reason given"])[0][:REASON]
+        note = NOTES["explanation failed"].format(what, type(error).__name__, reason)
+        comparison.notes += [] if note in comparison.notes else [note]
+
+
+def _told(recorded: Recorded, row: Row, explain: Callable[[], Iterable[Explanation]]) -> list[Explanation]:
+    """The explanations of one row, none where the attempt fails."""
+    explanations: list[Explanation] = []
+    with guarded(recorded.comparison, name(row.about)):
+        explanations += [replace(explanation, about=row.about) for explanation in explain()]
+    return explanations
 
 
 def _forward(rung: Rung, recorded: Recorded) -> list[Explanation]:
     explanations = []
     rows = [row for row in rung.rows if row.by_itself and row.place.pair >= 0][:MOST]
     for row in rows:
-        evidence = recorded.evidence(recorded.pairs[row.place.pair])
-        if evidence is not None:
-            explanations += _of(row, explain(evidence))
+        explanations += _told(recorded, row, partial(_call, recorded, recorded.pairs[row.place.pair]))
     return explanations if rows else _outputs(rung, recorded)
+
+
+def _call(recorded: Recorded, pair: CallPair) -> list[Explanation]:
+    evidence = recorded.evidence(pair)
+    return [] if evidence is None else explain(evidence)
 
 
 def _outputs(rung: Rung, recorded: Recorded) -> list[Explanation]:
@@ -65,7 +89,7 @@ def _outputs(rung: Rung, recorded: Recorded) -> list[Explanation]:
     for row in rung.rows:
         a, b = recorded.at(row.place) if row.about.what == "output" and not row.same else (None, None)
         if a is not None and b is not None and a.dtype.kind == b.dtype.kind == "f":
-            explanations += _of(row, explain_gradient(recorded.names, (a, b), "output"))
+            explanations += _told(recorded, row, partial(explain_gradient, recorded.names, (a, b), "output"))
     return explanations
 
 
@@ -78,7 +102,9 @@ def _weights(rung: Rung, recorded: Recorded) -> list[Explanation]:
             differing.append(row)
             arrays[row.about.name] = a, b
     first, second = ({name: both[side] for name, both in arrays.items()} for side in (0, 1))
-    explanations = _of(differing[0], explain_exchanged(recorded.names, (first, second))) if differing else []
+    explanations: list[Explanation] = []
+    if differing:
+        explanations = _told(recorded, differing[0], partial(explain_exchanged, recorded.names, (first, second)))
     told, views = set(), recorded.traces[0].views
     for row in [] if explanations else differing:
         view = views[row.about.name]
@@ -92,7 +118,8 @@ def _weights(rung: Rung, recorded: Recorded) -> list[Explanation]:
         groups = next(
             (int(pair.a.settings.get("groups") or 1) for pair in recorded.pairs if pair.a.path == view.owner), 1
         )
-        explanations += _of(row, explain_initial(recorded.names, view.kind, shape, arrays[row.about.name], groups))
+        initial = partial(explain_initial, recorded.names, view.kind, shape, arrays[row.about.name], groups)
+        explanations += _told(recorded, row, initial)
     return explanations[:MOST]
 
 
@@ -101,7 +128,7 @@ def _gradients(rung: Rung, recorded: Recorded) -> list[Explanation]:
     for row in [row for row in rung.rows if not row.same and row.by_itself][:MOST]:
         a, b = recorded.at(row.place)
         if a is not None and b is not None and a.shape == b.shape:
-            explanations += _of(row, explain_gradient(recorded.names, (a, b)))
+            explanations += _told(recorded, row, partial(explain_gradient, recorded.names, (a, b)))
     return explanations
 
 
@@ -109,37 +136,64 @@ def _after(rung: Rung, recorded: Recorded) -> list[Explanation]:
     """Running statistics by their rule; moments and weights by the optimiser's."""
     explanations, owners, step = [], set(), rung.step or 0
     rows = [row for row in rung.rows if not row.same and not row.below_rounding]
-    weights = [row for row in rows if row.about.what == "weight"]
-    for row in weights:
+    for row in (row for row in rows if row.about.what == "weight"):
         owner, _, leaf = row.about.name.rpartition(".")
         if leaf in STATISTICS and owner not in owners and step <= 1 and len(explanations) < MOST:
-            state = recorded.statistics(owner, row.about.other_name.rpartition(".")[0], step)
-            explanations += _of(row, explain_statistics(recorded.names, *state) if state else [])
+            other = row.about.other_name.rpartition(".")[0]
+            explanations += _told(recorded, row, partial(_statistics, recorded, owner, other, step))
             owners.add(owner)
-    trained = [row for row in weights if not row.about.name.endswith(STATISTICS)]
-    for row in trained[:TRIED] if step else []:
-        state = recorded.step((row.about.name, row.about.other_name), step)
-        told = _of(row, explain_step(recorded.names, *state) if state else [])
-        if told:
-            return explanations + told
-    return explanations + (_moments(rows, recorded) if step == 1 else [])
+    told: dict[str, list[Explanation]] = {}  # of the update, or of each moment
+    for row, names, of_step in _stepped(rung, rows, recorded) if step else []:
+        part = row.about.part
+        if "" not in told and part not in told:
+            told |= {part: new} if (new := _told(recorded, row, partial(_step, recorded, names, of_step, part))) else {}
+    explanations += {each.text: each for new in told.values() for each in new}.values()
+    return explanations + (_moments(rows, recorded) if step == 1 and not told else [])
+
+
+def _statistics(recorded: Recorded, owner: str, other: str, step: int) -> list[Explanation]:
+    state = recorded.statistics(owner, other, step)
+    return explain_statistics(recorded.names, *state) if state else []
+
+
+def _stepped(rung: Rung, rows: list[Row], recorded: Recorded) -> Iterator[tuple[Row, tuple[str, str], int]]:
+    """What is worth being made again: (the row that it explains, both names of a weight, the step).
+
+    Where no weight of a step parts by itself, what parts may come from the step before.
+    """
+    step = rung.step or 1
+    for what in ("weight", "moment"):
+        parted = [row for row in rows if row.about.what == what and not row.about.name.endswith(STATISTICS)]
+        yield from ((row, (row.about.name, row.about.other_name), step) for row in parted[:TRIED])
+    others = [row for row in rows if row.about.what not in ("weight", "moment")]
+    if others and step > 1:
+        trained = [pair for pair in recorded.comparison.matching.weights.items() if not pair[0].endswith(STATISTICS)]
+        yield from ((others[0], names, step - 1) for names in trained[:TRIED])
+
+
+def _step(recorded: Recorded, names: tuple[str, str], step: int, moment: str) -> list[Explanation]:
+    state = recorded.step(names, step)
+    if state is None:
+        return []
+    a, b = recorded.arrays(f"moments/{step}/{moment}", names) if moment else (None, None)
+    return explain_step(recorded.names, *state, moment, None if a is None or b is None else (a, b))
 
 
 def _moments(rows: list[Row], recorded: Recorded) -> list[Explanation]:
     """Moments after the first step: the share of the gradient, or of its square, that each optimiser takes."""
     numbers = [run.note("optimiser") or {} for run in recorded.runs]
-    for kind, (name, _) in MOMENT_SHARE.items():
+    for kind, (share, _) in MOMENT_SHARE.items():
         row = next(
             (candidate for candidate in rows if candidate.about.what == "moment" and candidate.about.part == kind), None
         )
-        beta, other_beta = (side.get(name) for side in numbers)
+        beta, other_beta = (side.get(share) for side in numbers)
         if row is None or beta is None or other_beta is None or beta == other_beta:
             continue
         a, b = recorded.at(row.place)
         if a is None or b is None:
             continue
         x, y = recorded.names
-        text = f"{name} is {beta:g} in {x} and {other_beta:g} in {y}: with {x}'s value the moments agree"
+        text = f"{share} is {beta:g} in {x} and {other_beta:g} in {y}: with {x}'s value the moments agree"
         after = relative_error(b * (1 - beta) / (1 - other_beta), a)
         told = Explanation(text, relative_error(b, a), after, about=row.about)
         return [told] if told.removed else []

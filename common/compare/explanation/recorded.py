@@ -30,6 +30,7 @@ class Recorded:
             candidate for candidate in a.head["dtypes"] if (candidate, mode) in a.runs and (candidate, mode) in b.runs
         )
         self.comparison, self.mode, self.traces, self.followed = comparison, mode, (a, b), followed
+        self._known_norms: dict[int, tuple[float, float]] = {}
         self.runs: tuple[Run, Run] = (a.runs[dtype, mode], b.runs[dtype, mode])
 
     @property
@@ -117,7 +118,8 @@ class Recorded:
         return None if any(array is None for array in (*arrays, *batch)) else (before, after, batch, momentum)
 
     def step(self, names: tuple[str, str], step: int) -> tuple | None:
-        """Settings, weight, gradient and moments before one step, and the weight after it; None if one lacks."""
+        """Settings, weight, gradient and moments before one step, the weight after it and the norms of all gradients;
+        None if one lacks."""
         before = self.arrays("start" if step == 1 else f"weights/{step - 1}", names)
         gradient, after = self.arrays(f"gradients/{step}", names), self.arrays(f"weights/{step}", names)
         settings = tuple(run.note("optimiser") for run in self.runs)
@@ -127,4 +129,15 @@ class Recorded:
             states.append({m: array for m, array in moments.items() if array is not None} | {"step": step - 1})
         if any(value is None for value in (*settings, *before, *gradient, *after)):
             return None
-        return settings, before, gradient, tuple(states), after
+        return settings, before, gradient, tuple(states), after, self._norms(step)
+
+    def _norms(self, step: int) -> tuple[float, float]:
+        """Of all gradients of a side together."""
+        if step not in self._known_norms:
+            a, b = (sum(map(_square, run.arrays(f"gradients/{step}").values())) for run in self.runs)
+            self._known_norms[step] = float(np.sqrt(a)), float(np.sqrt(b))
+        return self._known_norms[step]
+
+
+def _square(array: np.ndarray) -> float:
+    return float(np.sum(np.asarray(array, np.float64) ** 2))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import BadInput, by_size, listed
+from .carry import Carry, carried_arrays
 from .graph import Node
 
 LISTED = 12  # names in one sentence
@@ -24,10 +25,22 @@ class Matching:
     unmatched: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
     conflicts: list[str] = field(default_factory=list)
     weights: dict[str, str] = field(default_factory=dict)  # canonical names, a → b
+    carries: dict[str, Carry] = field(default_factory=dict)  # canonical name of b → how it is made, where not as it is
 
     @property
     def whole(self) -> bool:
         return not (self.ambiguous or self.conflicts or any(self.unmatched))
+
+    def as_json(self) -> dict:
+        """A whole matching, for the other process."""
+        carries = {name: carry.as_json() for name, carry in self.carries.items()}
+        return {"pairs": self.pairs, "weights": self.weights, "carries": carries}
+
+    @classmethod
+    def from_json(cls, content: Mapping) -> Matching:
+        carries = {name: Carry.from_json(carry) for name, carry in content["carries"].items()}
+        pairs = [(x, y, how) for x, y, how in content["pairs"]]
+        return cls(pairs, weights=dict(content["weights"]), carries=carries)
 
     def require(self, names: tuple[str, str], why: str) -> None:
         """Refuse to go on where a weight would have to be guessed.
@@ -177,8 +190,8 @@ def _leftovers(left: dict[str, Node], right: dict[str, Node], matching: Matching
 
 
 def carried(matching: Matching, arrays: Mapping) -> dict:
-    """Canonical arrays of side a under the names of side b."""
-    return {y: arrays[x] for x, y in matching.weights.items() if x in arrays}
+    """Canonical arrays of side a as side b has them, by its names."""
+    return {y: arrays[x] for x, y in matching.weights.items() if x in arrays} | carried_arrays(matching.carries, arrays)
 
 
 def of_both(names_a: Sequence[str], to_b: Mapping[str, str], names_b: Sequence[str]) -> Iterator[tuple[str, str]]:

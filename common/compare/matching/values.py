@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from ...tolerances import bound
 from .layouts import Layout, layout_between
 
 SAME = bound("same value")
-Key = Hashable
+Key = Any  # what a caller calls its values by
 
 
 @dataclass(frozen=True)
@@ -144,12 +145,47 @@ class ValueClass:
         return all(self.members)
 
 
-@dataclass
 class Pairing:
-    """The classes of two passes, and of each side value → place of its class; constant arrays and weights have none."""
+    """The classes of two passes.
 
-    classes: list[ValueClass] = field(default_factory=list)
-    of: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
+    Args:
+        loads: read one value of either side; each is read once, and again where it is confirmed.
+
+    Attributes:
+        of: for each side, value → place of its class; constant arrays have none, and what was never added.
+    """
+
+    def __init__(self, loads: Sequence[Callable[[int], np.ndarray | None]], tolerance: float = SAME) -> None:
+        self.loads = loads
+        self.classes: list[ValueClass] = []
+        self.of: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self._table = ValueTable(lambda key: self.loads[key[0]](key[1]), tolerance)
+        self._places: dict[Key, int] = {}
+
+    def add(self, side: int, number: int) -> None:
+        """Put one value of a side into its class; those of the first side must all be added first."""
+        array = self.loads[side](number)
+        made = None if array is None else fingerprint(array)
+        if array is None or made is None or made.constant or not made.count:
+            return
+        key, layout = next(self._table.found(array, made), (None, None))
+        if key is None or layout is None:
+            key, layout = (side, number), Layout.same(array.shape)
+            self._table.add(key, made)
+            self._places[key] = len(self.classes)
+            self.classes.append(ValueClass())
+        known = self.classes[self._places[key]]
+        if side and not known.members[1] and known.members[0]:
+            known.distance = distance(layout.of(self.loads[key[0]](key[1])), array)
+        known.members[side][number] = layout
+        self.of[side][number] = self._places[key]
+
+    def place_of(self, array: np.ndarray) -> tuple[int | None, float]:
+        """The class that an array belongs to, which is not added, and how far it is from the class's first member."""
+        key, layout = next(self._table.found(array), (None, None))
+        if key is None or layout is None:
+            return None, 0.0
+        return self._places[key], distance(layout.of(self.loads[key[0]](key[1])), array)
 
     def class_of(self, side: int, number: int) -> ValueClass | None:
         place = self.of[side].get(number)
@@ -174,31 +210,13 @@ def pair_values(
     """Find the classes of two passes.
 
     Args:
-        a, b: read one value of either side; each is read once, and again where it is confirmed.
+        a, b: read one value of either side.
         numbers: of the values of either side that may be paired, in the order of execution; not those of weights.
     """
-    loads, pairing = (a, b), Pairing()
-    table = ValueTable(lambda key: loads[key[0]](key[1]), tolerance)
-    places: dict[tuple[int, int], int] = {}
+    pairing = Pairing((a, b), tolerance)
     for side in (0, 1):
         for number in numbers[side]:
-            array = loads[side](number)
-            if array is None:
-                continue
-            made = fingerprint(array)
-            if made.constant or not made.count:
-                continue
-            key, layout = next(table.found(array, made), (None, None))
-            if key is None:
-                key, layout = (side, number), Layout.same(array.shape)
-                table.add(key, made)
-                places[key] = len(pairing.classes)
-                pairing.classes.append(ValueClass())
-            known = pairing.classes[places[key]]
-            if side and not known.members[1] and known.members[0]:
-                known.distance = distance(layout.of(loads[key[0]](key[1])), array)
-            known.members[side][number] = layout
-            pairing.of[side][number] = places[key]
+            pairing.add(side, number)
     return pairing
 
 

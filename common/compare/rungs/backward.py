@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import groupby
 
@@ -48,6 +49,7 @@ class _Backward:
         self.sides, self.pairs = sides, pairs
         names = [run.names("gradients/1") for run in sides.main]
         self.waiting = dict(of_both(names[0], matching.weights, names[1]))
+        self.carries = {other: carry for other, carry in matching.carries.items() if other in set(names[1])}
         self.known: dict[tuple[int, int], Row] = {}
         self.consumers: dict[int, list[int]] = {}  # value of a → the pairs that are given it
         for place, pair in enumerate(pairs):
@@ -65,10 +67,13 @@ class _Backward:
                 rows.append(self._weight(name, self.waiting.pop(name)))
                 self._arrives_here(rows[-1], pair)
         rows += [self._weight(name, other) for name, other in self.waiting.items()]
+        for other, carry in self.carries.items():
+            about = About("weight gradient", ", ".join(carry.names), other)
+            rows.append(self.sides.carried_row(about, "gradients/1", carry, other, QUANTITY))
         for number, source in a.sources.items():
-            if source.startswith("input ") and a.shape("flow", number) and b.shape("flow", number):
+            if source.startswith("input ") and any(run.shape("flow", number) is not None for run in (a, b)):
                 about = About("input gradient", source.removeprefix("input "))
-                rows.append(self.sides.row(about, "flow", (number, number), QUANTITY))
+                rows.append(self.sides.row(about, "flow", (number, number), QUANTITY, absent_is_zero=True))
         return rows
 
     def _outputs(self, place: int, pair: CallPair) -> list[Row]:
@@ -100,7 +105,14 @@ class _Backward:
         return all((x, y) not in self.known or self.known[x, y].same for (_, x), (_, y) in ends)
 
     def _weight(self, name: str, other: str) -> Row:
-        return self.sides.row(About("weight gradient", name, other), "gradients/1", (name, other), QUANTITY)
+        """A gradient that one side alone has parts, unless it is zero."""
+        names = (name, other)
+        row = self.sides.row(About("weight gradient", *names), "gradients/1", names, QUANTITY, absent_is_zero=True)
+        told = zip(self.sides.names, self.sides.main, names, strict=True)
+        lacking = tuple(side for side, run, its in told if run.shape("gradients/1", its) is None)
+        if lacking and not row.same:
+            row.error64, row.cause = math.inf, Missing(lacking)
+        return row
 
     def _arrives_here(self, row: Row, pair: CallPair) -> None:
         row.by_itself = not row.same and self._agree(pair)

@@ -14,6 +14,7 @@ from ...traces.plan import EXACT
 from ...traces.reading import Trace
 from ..facts import About, DiffersFromWitness, Missing, OtherShapes, Place
 from ..judge import WITNESS, Bounds, Judge
+from ..matching.carry import Carry
 from ..row import Row
 
 NOWHERE = Apart(math.inf, 0.0, 0, 1.0)
@@ -70,6 +71,12 @@ class Sides:
             arrays = [np.zeros(shapes[0]) if array is None else array for array in arrays]
         given = dict(zip(self.names, arrays, strict=True))
         return self.compared(about, given, quantity, bounds, Place(section, each))
+
+    def carried_row(self, about: About, section: str, carry: Carry, name: str, quantity: str) -> Row:
+        """The row of one array of the second side and what it is made of on the first, laid out as a weight is."""
+        a, b = self.main
+        given = (carry.of(lambda part: a.array(section, part)), b.array(section, name))
+        return self.compared(about, dict(zip(self.names, given, strict=True)), quantity)
 
     def compared(
         self,

@@ -60,6 +60,8 @@ def weights_rung(sides: Sides, matching: Matching) -> Rung:
             rows.append(sides.compared(About("weight", x, y), given, "initial weights", exactly))
             if x != y:
                 rows[-1].cause = Renamed(y, sides.names[1])
+    for y, carry in matching.carries.items():
+        rows.append(sides.carried_row(About("weight", ", ".join(carry.names), y), "start", carry, y, "initial weights"))
     return Rung("weights", rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ...dictionary.index import MOMENTS
 from ...tolerances import bound
 from ..facts import About
 from ..judge import Bounds
@@ -34,7 +35,7 @@ def step_rungs(sides: Sides, matching: Matching, pairs: list[CallPair]) -> list[
         if step > 1:
             rows.append(sides.row(About("loss"), "loss", (step, step), QUANTITY))
             rows += _section(sides, f"gradients/{step}", matching, About("gradient in a step"))
-        for moment in ("first", "second", "velocity", "square"):
+        for moment in dict.fromkeys(MOMENTS["torch"].values()):
             rows += _section(sides, f"moments/{step}/{moment}", matching, About("moment", part=moment))
         rows += _weights(sides, f"weights/{step}", matching, pairs, step)
         if step == 1:
@@ -53,6 +54,16 @@ def _section(sides: Sides, section: str, matching: Matching, about: About) -> li
     return [
         sides.row(replace(about, name=x, other_name=y), section, (x, y), QUANTITY)
         for x, y in of_both(first, matching.weights, second)
+    ] + _carried(sides, section, matching, about)
+
+
+def _carried(sides: Sides, section: str, matching: Matching, about: About) -> list[Row]:
+    """The rows of what is made of other weights, not of one as it is."""
+    there = set(sides.main[1].names(section))
+    return [
+        sides.carried_row(replace(about, name=", ".join(carry.names), other_name=y), section, carry, y, QUANTITY)
+        for y, carry in matching.carries.items()
+        if y in there
     ]
 
 
@@ -62,7 +73,7 @@ def _weights(sides: Sides, section: str, matching: Matching, pairs: list[CallPai
         rows.append(sides.row(About("weight", x, y), section, (x, y), QUANTITY))
         if not rows[-1].same and x.endswith(".running_var"):
             by_each_rule(sides, rows[-1], pairs, step)
-    return rows
+    return rows + _carried(sides, section, matching, About("weight"))
 
 
 def one_step(evidence: Evidence, judge: DerivedRounding) -> list[Row]:

@@ -235,6 +235,8 @@ ENTRIES += (
     entry("gumbel_softmax", "F.gumbel_softmax", "F.gumbel_softmax",
           (argument("tau", 1, paddle="temperature"), argument("hard", False),
            argument("eps", 1e-10, paddle=""), argument("axis", -1, torch="dim")), draws="gumbel",
+          differs=(Contrast("gradient", "that of softmax over tau", "not divided by temperature"),
+                   Contrast("gradient where hard", "that of what is not hard", "0")),
           proof=tuple(Proof((real(2000, 10, fixed=True),), {"tau": 0.5, "hard": hard}, distribution=True,
                             gradients=False) for hard in (False, True))),
 )  # fmt: skip

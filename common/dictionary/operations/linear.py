@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..entry import AFFINE, BIAS, BIAS_ROW, WEIGHT, Contrast, Entry, argument, entry, setting, weight
@@ -32,6 +34,14 @@ def _zeros_at_padding(call: Call) -> Variants:
     yield "zeros at padding_idx, whatever its weight holds there", call.told(zeros=True)
 
 
+def _row_at_padding(_: Mapping, paddle: Mapping, held: Mapping[str, np.ndarray]) -> str:
+    """What Paddle's layer hides of its weight."""
+    row, rows = paddle.get("padding_idx"), held["weight"]
+    if row is None or not 0 <= row < len(rows) or not rows[row].any():  # Paddle keeps -1 for none
+        return ""
+    return f"row {row} of its weight, padding_idx, is not zero: Paddle gives zeros there, PyTorch what the row holds"
+
+
 def _matmul(x, y, transpose_x: bool = False, transpose_y: bool = False):
     return np.matmul(np.swapaxes(x, -1, -2) if transpose_x else x, np.swapaxes(y, -1, -2) if transpose_y else y)
 
@@ -56,7 +66,8 @@ ENTRIES: tuple[Entry, ...] = (
           (WEIGHT,), recorded="lookup_table", initial={"weight": ("normal", "xavier_uniform")}, formula=_embedding,
           operands=("weight",), other_rules=_zeros_at_padding, exact=True,
           in_paddle={"zeros": True},
-          differs=(Contrast("row padding_idx", "what the weight holds there", "zeros, whatever the weight holds"),),
+          differs=(Contrast("row padding_idx", "what the weight holds there", "zeros, whatever the weight holds",
+                            shows=_row_at_padding),),
           proof=(proved_layer(index(9, 3, 7), num_embeddings=9, embedding_dim=4),
                  Proof((index(9, 3, 7), real(9, 4)), {"padding_idx": 2}, gradients=False),
                  proved(index(9, 3, 7), real(9, 4)))),

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
-from ..entry import REQUIRED, Contrast, Entry, argument, entry, rounded
+from ..entry import REQUIRED, Contrast, Entry, Kept, argument, entry, rounded
 from ..proof import Proof
-from .optimizers import BETAS, CLEARED, DECAY, EPS, SHARES
+from .optimizers import BETAS, CLEARED, DECAY, EPS, SHARES, Made, Rule, Step
 
 IN_FLOAT32 = dict.fromkeys(("beta1", "beta2", "eps"))
 Update = Callable[..., np.ndarray]  # (state, gradient, number of the step, settings) → what is taken from the weight
@@ -90,6 +91,20 @@ def _rprop(state: dict, g: np.ndarray, step: int, lr: float, etas: tuple[float, 
     return state["size"] * np.sign(state["gradient"])
 
 
+def _rule(update: Update, step: Step, gradient: np.ndarray) -> Made:
+    """An update as a rule that a single step is made by."""
+    state = {name: value for name, value in step.state.items() if name != "step"}
+    names = list(signature(update).parameters)[4:]
+    settings = {name: step.settings[name] for name in names if step.settings.get(name) is not None}
+    taken = update(state, gradient, int(step.state.get("step", 0)) + 1, step.of("lr"), **settings)
+    return -taken, state
+
+
+UPDATES = {"adagrad": _adagrad, "adadelta": _adadelta, "adamax": _adamax, "nadam": _nadam, "radam": _radam,
+           "rprop": _rprop}  # fmt: skip
+RULES: dict[str, Rule] = {kind: partial(_rule, update) for kind, update in UPDATES.items()}
+
+
 def _optimizer(kind: str, torch: str, update: Update, *arguments, rates: tuple[float, Any], tried: tuple[dict, ...],
                paddle: str = "", **more) -> Entry:  # fmt: skip
     """An optimizer, proved with `tried` settings for several steps each. rates: the defaults of both."""
@@ -111,9 +126,13 @@ ENTRIES: tuple[Entry, ...] = (
                paddle_order="lr eps rho weight_decay", differs=(CLEARED,),
                tried=({"rho": 0.9, "eps": 1e-3}, {"rho": 0.75, "eps": 1e-3, "weight_decay": 0.125})),
     _optimizer("adamax", "Adamax", _adamax, *BETAS, EPS, DECAY, rates=(0.002, 1e-3),
+               state={"first": Kept("exp_avg", "moment", "beta1"), "largest": Kept("exp_inf", "inf_norm", "beta2")},
                float32=dict.fromkeys(("beta2", "eps")), in_paddle={"eps_with_old": True, "round_share": True},
-               differs=(CLEARED, Contrast("eps", "added to the new gradient", "added to the old largest"),
-                        Contrast("beta1 in float64", "exact", "float32 in the moment, exact in its correction")),
+               differs=(CLEARED,
+                        Contrast("epsilon (eps)", "added to the new gradient", "added to the old largest",
+                                 rule="eps_with_old"),
+                        Contrast("beta1 in float64", "exact", "float32 in the moment, exact in its correction",
+                                 rule="round_share")),
                tried=({"beta1": 0.9}, SHARES | {"eps": 1e-3, "weight_decay": 0.125})),
     _optimizer("nadam", "NAdam", _nadam, *BETAS, EPS, DECAY, argument("momentum_decay", 4e-3), rates=(0.002, 0.002),
                float32=IN_FLOAT32 | {"momentum_decay": None},

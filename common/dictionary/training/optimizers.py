@@ -15,6 +15,7 @@ import numpy as np
 
 from ..entry import Contrast, Entry, Kept, argument, entry
 from ..proof import Proof
+from .clipping import CLIPPED, CLIPS
 
 # The numbers of an optimizer that is asked for by name: those on which both frameworks agree, else PyTorch's.
 DEFAULTS: dict[str, dict[str, float]] = {
@@ -42,6 +43,8 @@ class Step:
     weight: np.ndarray
     gradient: np.ndarray
     state: Mapping[str, Any] = field(default_factory=dict)
+    norm: float = 0.0  # of all gradients together; 0 where it is not known
+    rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
 
     def of(self, name: str, default: float = 0.0) -> float:
         return self.settings.get(name, default)
@@ -59,16 +62,27 @@ class Step:
         made = self.made()
         return None if made is None else made[0]
 
+    def moment(self, name: str) -> np.ndarray | None:
+        """A moment after the step; None where its rule has none of that name."""
+        made = self.made()
+        return None if made is None else made[1].get(name)
+
     def made(self) -> Made | None:
-        rule = RULES.get(self.settings.get("kind", ""))
+        rule = self.rules.get(self.settings.get("kind", ""))
         return None if rule is None else self.made_by(rule)
 
     def made_by(self, rule: Rule) -> Made:
-        gradient, decay = self.gradient * self.of("scale", 1.0), self.of("weight_decay")
+        gradient, decay = self._clipped(self.gradient * self.of("scale", 1.0)), self.of("weight_decay")
         if self.decoupled:
             change, state = rule(self, gradient)
             return change - self.of("lr") * decay * self.weight, state
         return rule(self, gradient + decay * self.weight)
+
+    def _clipped(self, gradient: np.ndarray) -> np.ndarray:
+        for name, (_, clip) in CLIPS.items():
+            if self.norm and self.of(name):
+                gradient = clip(gradient, self.norm, self.of(name))
+        return gradient
 
     @property
     def decoupled(self) -> bool:
@@ -153,19 +167,19 @@ CLEARED = Contrast("a parameter without a gradient", "is left alone", "after `cl
 SHARES = {"beta1": 0.5, "beta2": 0.95}
 
 ENTRIES: tuple[Entry, ...] = (
-    _optimizer("sgd", "SGD", "SGD", DECAY, tried=({}, {"weight_decay": 0.01})),
+    _optimizer("sgd", "SGD", "SGD", DECAY, tried=({}, {"weight_decay": 0.01}), differs=(CLIPPED,)),
     _optimizer("momentum", "SGD", "Momentum", argument("momentum", 0, paddle_default=0.9),
                argument("dampening", 0, paddle=""), DECAY, argument("nesterov", False, paddle="use_nesterov"),
                paddle_order="lr momentum nesterov weight_decay",
                state={"velocity": Kept("momentum_buffer", "velocity")},
                float32={"momentum": None, "weight_decay": None},
                tried=({"momentum": 0.9}, {"momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
-               differs=(CLEARED, Contrast("momentum and decay in float64", "exact", "rounded to float32"))),
+               differs=(CLEARED, CLIPPED, Contrast("momentum and decay in float64", "exact", "rounded to float32"))),
     _optimizer("adam", "Adam", "Adam", *BETAS, EPS, DECAY, state=MOMENTS, tried=({}, SHARES | {"weight_decay": 0.1}),
-               differs=(CLEARED,)),
+               differs=(CLEARED, CLIPPED)),
     _optimizer("adamw", "AdamW", "AdamW", *BETAS, EPS, argument("weight_decay", 0.01), state=MOMENTS,
                float32={"weight_decay": None}, tried=({"weight_decay": 0.1}, SHARES | {"weight_decay": 0.3}),
-               differs=(CLEARED, Contrast("weight_decay in float64", "exact", "rounded to float32"),
+               differs=(CLEARED, CLIPPED, Contrast("weight_decay in float64", "exact", "rounded to float32"),
                         Contrast("a regularizer of a parameter", "none", "added beside the decay, not in its place"))),
     _optimizer("rmsprop", "RMSprop", "RMSProp", argument("alpha", 0.99, paddle="rho", paddle_default=0.95),
                argument("eps", 1e-8, paddle="epsilon", paddle_default=1e-6), DECAY, argument("momentum", 0),
