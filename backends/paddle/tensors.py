@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -88,17 +89,27 @@ def keeper(tensor: Tensor) -> Callable[[], None]:
     memory, values, frozen = paddle.empty([0], tensor.dtype), tensor.detach().clone(), tensor.stop_gradient
     share(tensor, memory)  # a detached tensor would follow the change of type
     gradient = None if tensor.grad is None else tensor.grad.clone()
-    tensor.clear_gradient(set_to_zero=False)
+    tensor.clear_gradient(False)  # by place: Paddle 2.6 does not hear of it by name
 
     def put_back() -> None:
         paddle.assign(values, memory)
         share(memory, tensor)
         tensor.stop_gradient = frozen
-        tensor.clear_gradient(set_to_zero=False)
+        tensor.clear_gradient(False)
         if gradient is not None:
-            tensor.grad = gradient
+            _give_gradient(tensor, gradient)
 
     return put_back
+
+
+def _give_gradient(tensor: Tensor, gradient: Tensor) -> None:
+    try:
+        tensor.grad = gradient
+    except RuntimeError:  # Paddle 2.6 copies into what is left of the last one, which has another type
+        for dtype in {"float16", "float32", "float64"} - {str(gradient.dtype).rpartition(".")[2]}:
+            with contextlib.suppress(RuntimeError):
+                tensor.grad = gradient.astype(dtype)
+        share(gradient, tensor.grad)
 
 
 def share(source: Tensor, target: Tensor) -> None:

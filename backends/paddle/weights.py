@@ -51,4 +51,6 @@ def _move(model: Model, **where) -> None:
 
 def clear_gradients(model: Model) -> None:
     for parameter in model.parameters():
-        parameter.clear_gradient(set_to_zero=False)  # Paddle's default leaves zeros, which an optimizer takes
+        parameter.clear_gradient(
+            False
+        )  # Paddle's default leaves zeros, which an optimizer takes; by place, as 2.6 has it

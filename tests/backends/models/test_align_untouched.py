@@ -121,7 +121,7 @@ def test_all_of_a_mixed_pair_and_of_the_process_is_as_before():
     before = of_paddle(one), of_torch(other)
     drawn = paddle.get_rng_state("cpu"), torch.get_rng_state()
     expected = paddle.randn([3]).numpy()
-    paddle.set_rng_state(drawn[0], "cpu")
+    paddle.set_rng_state(drawn[0])
     assert align(one, other, "4,5", steps=2).ok
     after = of_paddle(one), of_torch(other)
     assert paddle.randn([3]).numpy().tobytes() == expected.tobytes()
