@@ -238,6 +238,18 @@ class Calls(Protocol):
         ...
 
 
+class Float64(Protocol):
+    """What makes a pass in float64 one throughout, so that two frameworks can be held against each other's mathematics.
+
+    Labels, masks and constants are float32 in a model that is float64; and kernels keep numbers in float32, see
+    `Entry.float32`: an error of 1e-8 that is no difference of the models.
+    """
+
+    def throughout(self) -> AbstractContextManager[None]:
+        """Within, tensors and types of float32 take part as float64, and no number that is said is rounded."""
+        ...
+
+
 class GivenNumbers(Numbers, Protocol):
     """What the kit gives in the place of what a framework draws."""
 
@@ -292,10 +304,10 @@ class Framework(Protocol):
     weights: Weights
     optimizers: Optimizers
     calls: Calls
+    float64: Float64
     draws: Draws
     layers: Layers
     MODEL: type  # what every model of the framework is
-    rounds_constants: bool  # keeps some constants in float32 in every precision: see `Entry.float32`
     Model: type  # a spec's model, and one of its networks
     Net: type
     Session: type

@@ -107,6 +107,9 @@ TOLERANCES = {
         300.0, "a factor: how much further than the values that it comes from one may be apart and still be only a "
         "rewriting, which rounds otherwise; two planted faults that shrank below every bound later grew a millionfold"
     ),
+    "one call on the same values": Tolerance(
+        1e-11, "of the largest element: one call of either framework, given the very same numbers in float64"
+    ),
     "closed form": Tolerance(1e-12, "the same formula in float64, summed in another order"),
     "diagnosis removes it": Tolerance(
         1e-9, "the suspected difference, applied in float64 to one side, leaves rounding"

@@ -16,9 +16,10 @@ from typing import Any
 
 from ...common.compare.explanation.divergence import explain_difference
 from ...common.compare.explanation.renamed_layers import crossed_explanation, mapping_by_graph
+from ...common.compare.located import locate_from_traces, mark, parted
 from ...common.compare.matching.layers import Matching
 from ...common.compare.models import Comparison, diff, graph_of
-from ...common.compare.same_inputs import ErrorsOnSameInputs, follow_plan, mark_by_itself
+from ...common.compare.regions.faults import Located
 from ...common.errors import BadInput, choose
 from ...common.traces.inputs import as_inputs
 from ...common.traces.optimizer import OptimizerSettings, parse_optimizer
@@ -26,12 +27,13 @@ from ...common.traces.plan import MODES, PRECISIONS, Plan
 from ...common.traces.reading import open_trace
 from .. import load_backend
 from ..processes import Meeting, Workers
+from .again import search
 from .model import UserModel
 from .start_weights import VALUES, load_file, match_with, sketch, write_sketch, write_values
-from .trace import run_pass, write_trace
+from .trace import write_trace
 
 DIRECTIONS = ("paddle-to-torch", "torch-to-paddle")
-SKETCH, MATCHING = "source.h5", "matching.json"
+SKETCH, MATCHING, OWN = "source.h5", "matching.json", "own.h5"
 PATIENCE = 1800.0  # seconds that one side waits for the other's sketch: for large models to be made and run once
 Tell = Callable[[str, str], None]
 
@@ -96,17 +98,18 @@ def _run_side(framework: str, pair: Pair, folder: str, tell: Callable[[dict], No
     write_trace(model, Path(folder) / f"{framework}.h5", lambda what: tell({"pass": what}))
 
 
-def _follow(framework: str, pair: Pair, folder: str, mode: str, wanted: dict, tell=lambda event: None) -> dict:
-    """Run the target again, giving each of its calls what the source's call was given: what differs then is its own."""
+def _search(framework: str, pair: Pair, folder: str, wanted: dict, tell=lambda event: None) -> dict[str, Located]:
+    """Watch the target once more in each mode that parts, keeping its calls, and find where it parts by trying them."""
     source, _ = pair.sides
     model = model_of(framework, pair)
-    with open_trace(Path(folder) / f"{framework}.h5") as trace:
-        run = next(iter(trace.runs.values()))
-        model.load(run.arrays("start"))
-    with open_trace(Path(folder) / f"{source}.h5") as other, model.kept():
-        with ErrorsOnSameInputs(other.runs["float64", mode], wanted, Path(folder) / "own.h5") as writer:
-            run_pass(model, "float64", mode, writer, replace=writer)
-        return writer.errors
+    found = {}
+    with open_trace(Path(folder) / f"{framework}.h5") as trace, open_trace(Path(folder) / f"{source}.h5") as other:
+        model.load(next(iter(trace.runs.values())).arrays("start"))
+        for mode, (given, pairs) in wanted.items():
+            runs = other.runs["float64", mode], trace.runs["float64", mode]
+            with model.kept():
+                found[mode] = search(model, runs, given, pairs, Path(folder) / OWN)
+    return found
 
 
 def align_pair(
@@ -137,9 +140,9 @@ def _aligned(
             comparison = diff(a, b, pair.mapped, lambda mode: tell("compare", mode), matching)
             if comparison.ok or not explain:
                 return comparison
-            _separate(pair, folder, comparison, workers, tell)
+            _locate(pair, folder, comparison, (a, b), workers, tell)
             tell("explain", "what is known to differ")
-            comparison.explanations += explain_difference(comparison, a, b, Path(folder) / "own.h5")
+            comparison.explanations += explain_difference(comparison, a, b, Path(folder) / OWN)
             others = mapping_by_graph(graph_of(a), graph_of(b), comparison.matching)
     if others:
         tell("explain", "layers under other names")
@@ -156,16 +159,24 @@ def _run(tasks: dict, workers: Workers | None, tell: Callable[[str, dict], None]
     }
 
 
-def _separate(pair: Pair, folder: str, comparison: Comparison, workers: Workers | None, tell: Tell) -> None:
-    """Tell own errors from inherited ones in each mode whose forward pass parts."""
+def _locate(
+    pair: Pair, folder: str, comparison: Comparison, traces: tuple, workers: Workers | None, tell: Tell
+) -> None:
+    """Find where each mode parts whose forward pass does: by trying calls of the target, else from the traces alone."""
     _, target = pair.sides
-    for mode, rung in comparison.forwards.items():
-        if all(row.same for row in rung.rows) or "float64" not in pair.plan.dtypes:
-            continue
-        tell(target, f"each call on its own, {mode}")
-        wanted = follow_plan(comparison.paired[mode])
-        task = {target: (_follow, (target, pair, folder, mode, wanted))}
-        mark_by_itself(comparison, mode, _run(task, workers, lambda who, event: None)[target])
+    searched = {mode: parted(rung) for mode, rung in comparison.forwards.items()}
+    wanted = {mode: (given, comparison.paired[mode]) for mode, given in searched.items() if given is not None}
+    if not wanted:
+        return
+    if "float64" in pair.plan.dtypes:
+        tell(target, "where it parts")
+        task = {target: (_search, (target, pair, folder, wanted))}
+        with contextlib.suppress(Exception):  # nothing that explains may take the verdict down
+            found = _run(task, workers, lambda who, event: None)[target]
+            for mode, each in found.items():
+                mark(comparison, mode, comparison.runs_of(*traces, mode), each)
+            return
+    locate_from_traces(comparison, *traces)
 
 
 def _crossed(pair: Pair, others: dict[str, str], workers: Workers | None) -> list:

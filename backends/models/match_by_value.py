@@ -159,28 +159,28 @@ class MatchingRun(Recording):
         self._tried: set[str] = set()
         self._inputs: dict[tuple, list[str]] = {}
 
-    def _finish_call(self, call: Open, run):
+    def _finish_call(self, call: Open, run, args: tuple, kwargs: dict):
         path = call.content["path"]
         owner = self.matched.owners.get(path)
         if not call.content["module"] or owner is None or not owner.called or path in self._tried:
-            return super()._finish_call(call, run)
+            return super()._finish_call(call, run, args, kwargs)
         self._tried.add(path)
         wanted = {name: view for name, view in owner.trained.items() if name not in self.matched.carries}
         if not wanted or len(wanted) < len(owner.trained):
-            return super()._finish_call(call, run)
+            return super()._finish_call(call, run, args, kwargs)
         with self._calls.quiet():
             given = self._recognised([tensor for _, tensor, _, _ in call.given])
-        found = self._settle(owner, given, run)
+        found = self._settle(owner, given, lambda: run(*args, **kwargs))
         if found is None:
-            return super()._finish_call(call, run)
+            return super()._finish_call(call, run, args, kwargs)
         place = (tuple(sorted(given)), owner.sizes)
         if given:
             self._inputs.setdefault(place, []).append(path)
             self.matched.alike = [paths for paths in self._inputs.values() if len(paths) > 1]
         forced = None if found == "value" else self._theirs(owner)
         if forced is None:
-            return super()._finish_call(call, run)
-        return super()._finish_call(call, lambda: self._forced(run(), forced))
+            return super()._finish_call(call, run, args, kwargs)
+        return super()._finish_call(call, lambda *a, **k: self._forced(run(*a, **k), forced), args, kwargs)
 
     def _recognised(self, tensors: Iterable) -> set[int]:
         numbers: set[int] = set()
@@ -225,13 +225,11 @@ class MatchingRun(Recording):
 
     def _makes_theirs(self, run) -> bool:
         """Whether what a call makes with the weights as they are is a value of the other side."""
-        self._muted += 1
         try:
-            made = run()
+            with self.unseen():
+                made = run()
         except Exception:  # with another layer's weights a layer may well fail
             return False
-        finally:
-            self._muted -= 1
         with self._calls.quiet():
             arrays = [
                 self._tensors.to_numpy(tensor) for _, tensor in self._in(made) if self._tensors.is_floating(tensor)

@@ -148,10 +148,19 @@ class UserModel:
         shapes = ", ".join(
             f"{wanted.name or 'input'} {list(array.shape)}" for wanted, array in zip(inputs, arrays, strict=True)
         )
-        with self.backend.device.default_dtype(dtype), telling(f"{self.reference} fails on {shapes} in {dtype}"):
+        with self.precision(dtype), telling(f"{self.reference} fails on {shapes} in {dtype}"):
             with recording.watching():
                 outputs = settled(self.model(*positional, **named))
             return outputs, recording.finish(outputs)
+
+    @contextlib.contextmanager
+    def precision(self, dtype: str):
+        """Within, what is computed is computed in `dtype`."""
+        with contextlib.ExitStack() as within:
+            within.enter_context(self.backend.device.default_dtype(dtype))
+            if dtype == "float64":
+                within.enter_context(self.backend.float64.throughout())
+            yield
 
     def _arguments(self, given: list) -> tuple[list, dict]:
         """Inputs by name where the model has an argument of the name, else by place."""

@@ -8,17 +8,17 @@ each tensor's value, which tells where the input of a later call comes from.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ...common.dictionary.draws import MEMORY
-from ...common.dictionary.index import AVERAGES, CONSTANT_INSIDE, WITH_STEPS, layer_entry, operation_kind
+from ...common.dictionary.index import WITH_STEPS, layer_entry, operation_kind
 from ...common.dictionary.settings import function_settings
 from ..contract import Framework
 from ..value_recorder import ValueRecorder
+from .again import CallsAgain
 from .arguments import bound_arguments, positions
-from .float32_constants import round_averaging, with_rounded_constants, with_rounded_numbers
 from .nested_tensors import map_tensors, tensors_in
 from .randomness import Randomness
 from .rounding_noise import Noise
@@ -34,8 +34,7 @@ class Recording:
     Args:
         modules: what the model is made of, as `model_state.structure` gives it.
         writer: takes each array; None where only the calls are wanted.
-        noise: adds rounding to what each call makes and to each gradient. replace: call → the arrays that its outputs
-            become, so that each call has the inputs of another model's pass; what it made before goes to the writer.
+        noise: adds rounding to what each call makes and to each gradient. again: keeps what each call is made with.
     """
 
     backend: Framework
@@ -45,7 +44,7 @@ class Recording:
     seed: int = 0
     step: int = 1
     noise: Noise | None = None
-    replace: Mapping[int, list] | None = None
+    again: CallsAgain | None = None
 
     def __post_init__(self) -> None:
         self._stack: list[Open] = []
@@ -58,7 +57,6 @@ class Recording:
         self._recorder = ValueRecorder(self._tensors, self.writer, change)
         self._values = Values(self._tensors, self._recorder)
         self.calls, self.sources = self._recorder.calls, self._recorder.sources
-        self._rounds = self.backend.rounds_constants
         self._turns: dict[str, int] = {}
         self._about = {module["path"]: module for module in self.modules}
 
@@ -103,7 +101,6 @@ class Recording:
         if entry is None and about["library"]:
             kind = operation_kind(self._calls.NAME, about["class"].lower())
         opaque = about["library"] and (entry is not None or not about["children"])
-        computes = kind if about["library"] else ""  # a user's own forward is called, whatever its class is called
 
         def watched(forward: Callable, args: tuple, kwargs: dict):
             if self._muted:
@@ -111,15 +108,13 @@ class Recording:
             with self._calls.quiet():
                 call = self._begin(path, kind, about["class"], (args, kwargs), about["settings"], opaque, module=True)
 
-            return self._finish_call(call, lambda: self._run(computes, forward, args, kwargs))
+            return self._finish_call(call, forward, args, kwargs)
 
         return watched
 
     def _function(self, name: str, function: Callable, args: tuple, kwargs: dict):
         """A function or method that the framework was asked for; its own inner calls are not seen."""
         kind = operation_kind(self._calls.NAME, name)
-        if not self._rounds:
-            args, kwargs = with_rounded_numbers(kind, name, args, kwargs)
         if self._muted:
             return function(*args, **kwargs)
         arguments = bound_arguments(function, args, kwargs, self._tensors.is_tensor, positions(kind, name))
@@ -129,22 +124,28 @@ class Recording:
         )
         if call.opened:
             function = self._calls.opened(function)
-        return self._finish_call(call, lambda: self._run(kind, function, args, kwargs))
+        return self._finish_call(call, function, args, kwargs)
 
-    def _run(self, kind: str, original: Callable, args: tuple, kwargs: dict):
-        """What a call makes: by the framework, or with the other framework's constants."""
-        if kind in CONSTANT_INSIDE and not self._rounds and args and self._tensors.is_tensor(args[0]):
-            return with_rounded_constants(kind, original, args, kwargs)
-        return original(*args, **kwargs)
+    @contextlib.contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Within, calls are made as in a watched pass, and not recorded."""
+        self._muted += 1
+        try:
+            yield
+        finally:
+            self._muted -= 1
 
-    def _finish_call(self, call: Open, run: Callable):
+    def _finish_call(self, call: Open, run: Callable, args: tuple, kwargs: dict):
+        if self.again is not None:
+            with self._calls.quiet():
+                self.again.keep(call.content["index"], run, args, kwargs, self._kept_as)
         muted, inside = int(call.opaque and not call.opened), self._inside
         if call.opened and inside < 0:
             self._inside = call.content["index"]
         self._muted += muted
         self._stack.append(call)
         try:
-            out = run()
+            out = run(*args, **kwargs)
         finally:
             self._stack.pop()
             self._muted -= muted
@@ -166,9 +167,8 @@ class Recording:
             "outputs": [], "settings": settings, "where": users_line(), "inside": self._inside,
         }  # fmt: skip
         self.calls.append(content)
-        averaged = tensors[0][1] if inputs and kind in AVERAGES else None
         opened = opaque and kind in WITH_STEPS
-        return Open(content, opaque, opened, held, len(self.calls), len(self.sources), averaged)
+        return Open(content, opaque, opened, held, len(self.calls), len(self.sources))
 
     def _end(self, call: Open, out):
         content, index = call.content, call.content["index"]
@@ -184,7 +184,7 @@ class Recording:
             self.calls.pop()
             return out
         content["leaf"] = call.opaque or len(self.calls) == call.made_before
-        if content["leaf"] and (self.noise or self.replace):
+        if content["leaf"] and self.noise:
             with self.randomness.pausing():
                 out = self._changed(call, out, tensors)
             tensors = self._in(out)
@@ -192,31 +192,24 @@ class Recording:
         made = {id(tensor) for _, tensor in tensors}
         tensors += [(name, tensor) for name, tensor in changed if id(tensor) not in made]
         content["outputs"] = [(name, self._values.number(tensor, index)) for name, tensor in tensors]
-        if call.averaged is not None and tensors and not self._rounds:
-            round_averaging(self._tensors, content["kind"], content["settings"], call.averaged, tensors[0][1])
         return out
 
     def _in(self, content) -> list[tuple[str, Any]]:
         return tensors_in(content, self._tensors.is_tensor)
 
     def _changed(self, call: Open, out, tensors):
-        """The outputs with rounding added, or with another pass's in their place; only of what this call made."""
-        index, fresh = call.content["index"], {id(tensor) for _, tensor in tensors if self._values.of(tensor) is None}
-        if (noise := self.noise) is not None:
-            return map_tensors(
-                out, self._tensors.is_tensor,
-                lambda t: noise.output(self._tensors, call.content, t, self._sizes(call)) if id(t) in fresh else t,
-            )  # fmt: skip
-        others = iter(self.replace.get(index, []) if self.replace else [])
+        """The outputs with rounding added; only of what this call made."""
+        noise, fresh = self.noise, {id(tensor) for _, tensor in tensors if self._values.of(tensor) is None}
+        assert noise is not None
+        return map_tensors(
+            out, self._tensors.is_tensor,
+            lambda t: noise.output(self._tensors, call.content, t, self._sizes(call)) if id(t) in fresh else t,
+        )  # fmt: skip
 
-        def exchanged(tensor):
-            array = next(others, None)
-            if array is None or tuple(array.shape) != tuple(tensor.shape) or not self._tensors.is_floating(tensor):
-                return tensor
-            self.writer.put("own", f"{index}", self._tensors.to_numpy(tensor))
-            return self._tensors.like(array, tensor)
-
-        return map_tensors(out, self._tensors.is_tensor, exchanged)
+    def _kept_as(self, tensor) -> tuple[str | None, int]:
+        """Where a tensor that a call is given comes from, and its number; None of memory that nobody has written to."""
+        number = self._values.number(tensor)
+        return None if number in self._values.empty else self.sources[number].partition(" ")[0], number
 
     def _sizes(self, call: Open) -> list[tuple[int, ...]]:
         """Shapes of the weights of a module that is called, which tell the length of its sums."""

@@ -23,15 +23,15 @@ from .record import Recording
 from .rounding_noise import Noise
 
 
-def run_pass(model: UserModel, dtype: str, mode: str, writer, noise: Noise | None = None, replace=None) -> None:
+def run_pass(model: UserModel, dtype: str, mode: str, writer, noise: Noise | None = None) -> None:
     """One precision and mode: a watched pass, and in the plan's first mode its gradients and steps, into a writer."""
     _give_back_memory()
     model.prepare(dtype, mode)
     with contextlib.ExitStack() as hooks:
-        recording = hooks.enter_context(contextlib.closing(model.recording(writer, noise=noise, replace=replace)))
+        recording = hooks.enter_context(contextlib.closing(model.recording(writer, noise=noise)))
         made = list(model.forward(recording, dtype))
         writer.note("outputs", made.pop())
-        if mode == model.plan.modes[0] and replace is None:
+        if mode == model.plan.modes[0]:
             _run_backward(model, dtype, recording, made, hooks)
 
 
@@ -46,13 +46,15 @@ def _run_backward(model: UserModel, dtype: str, recording: Recording, made: list
         if step > 1:
             recording = hooks.enter_context(contextlib.closing(model.recording(None, step, noise=noise)))
             made.append(model.forward(recording, dtype, step)[0])
-        loss = model.loss(made.pop(), step)
+        with model.precision(dtype):
+            loss = model.loss(made.pop(), step)
         if loss is None or not tensors.has_gradient(loss):
             writer.note("without_gradient", True)
             return
         writer.put("loss", str(step), tensors.to_numpy(loss))
         # Parts that are run once more, to save memory, draw then what they drew.
-        with telling(f"the backward pass of {model.reference} fails"), recording.randomness.again():
+        again = recording.randomness.again()
+        with telling(f"the backward pass of {model.reference} fails"), model.precision(dtype), again:
             loss.backward()
         if noise is not None:
             noise.on_weights(tensors, model.model)

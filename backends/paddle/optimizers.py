@@ -19,13 +19,31 @@ from .tensors import to_numpy
 
 
 def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:
-    return _made(wanted, parameters) if isinstance(wanted, OptimizerSettings) else wanted(parameters)
+    made = _made(wanted, parameters) if isinstance(wanted, OptimizerSettings) else wanted(parameters)
+    clip = getattr(made, "_grad_clip", None)
+    if type(clip) is nn.ClipGradByNorm and any(parameter.dtype == paddle.float64 for parameter in parameters):
+        made._grad_clip = _ClipByNorm(clip.clip_norm)
+    return made
 
 
 def _made(wanted: OptimizerSettings, parameters: Sequence[Tensor]) -> optim.Optimizer:
     entry = OPTIMIZER_BY_KIND[wanted.kind]
     kind = getattr(optim, entry.paddle.classes[0].rpartition(".")[2])
     return kind(parameters=parameters, **arguments_of(entry, "paddle", wanted.settings))
+
+
+class _ClipByNorm(nn.ClipGradByNorm):
+    """The same in float64, for which Paddle's own has no kernel."""
+
+    @paddle.no_grad()
+    def _dygraph_clip(self, params_grads):
+        return [(parameter, self._clipped(parameter, gradient)) for parameter, gradient in params_grads]
+
+    def _clipped(self, parameter: Tensor, gradient: Tensor | None) -> Tensor | None:
+        if gradient is None or not getattr(parameter, "need_clip", True):
+            return gradient
+        norm = gradient.square().sum().sqrt()
+        return gradient * (self.clip_norm / norm.clip(min=self.clip_norm))
 
 
 def described(optimizer: optim.Optimizer) -> dict[str, Any]:

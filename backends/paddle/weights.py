@@ -53,4 +53,4 @@ def clear_gradients(model: Model) -> None:
     for parameter in model.parameters():
         parameter.clear_gradient(
             False
-        )  # Paddle's default leaves zeros, which an optimizer takes; by place, as 2.6 has it
+        )  # not zeros, which an optimizer takes; 2.6 wants it by place

@@ -53,11 +53,11 @@ class _Given(TorchDispatchMode):
             return func(*args, **kwargs)
         return made
 
-    def _exchanged(self, draw: Draw, func: Callable, args: tuple, kwargs: dict, told: dict):
+    def _exchanged(self, draw: Draw, func: Callable, args: tuple, kwargs: dict, told: Mapping[str, Any]):
         out = func(*args, **kwargs)
         if out.is_meta or out.layout is not torch.strided:
             return out
-        arrays: dict[str, Any] = {
+        arrays = {
             TORCH_ARGUMENTS.get(name, name): _array(value)
             for name, value in told.items()
             if not is_tensor(value) or TORCH_ARGUMENTS.get(name, name) in draw.reads

@@ -81,6 +81,41 @@ class Rewritten:
 
 
 @dataclass(frozen=True)
+class OneSided:
+    """Between values that both have, one side alone computes something."""
+
+    side: str
+
+
+@dataclass(frozen=True)
+class OtherSteps:
+    """Between values that both have: side → what it calls, which does not come to the same."""
+
+    labels: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class OtherPlace:
+    """Both call these, at another place of the computation."""
+
+    labels: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Rearranged:
+    """The same values, which the sides bring into different orders: side → what it calls to do so."""
+
+    labels: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class OtherGiven:
+    """The call agrees when it is given the same; it is not: a key of `wording.GIVEN`."""
+
+    what: str
+
+
+@dataclass(frozen=True)
 class BeginsNaN:
     """What the models return holds NaNs: side → the call that makes the first one."""
 
@@ -139,5 +174,6 @@ class Told:
 
 Cause: TypeAlias = (
     Missing | OtherShapes | OtherCounts | OtherOperations | Comes | PartsBackward | DiffersFromWitness | EachByItsRule
-    | CrossesKinks | Renamed | Told | Rewritten | BeginsNaN
+    | CrossesKinks | Renamed | Told | Rewritten | BeginsNaN | OneSided | OtherSteps | OtherPlace | Rearranged
+    | OtherGiven
 )  # fmt: skip

@@ -13,7 +13,7 @@ from functools import partial
 
 from ..dictionary.index import MOVES
 from ..errors import BadInput
-from ..traces.reading import Call, Trace
+from ..traces.reading import Call, Run, Trace
 from . import wording
 from .exercised import notes_on_reach
 from .matching.calls import CallPair, call_name, pair_calls
@@ -84,6 +84,11 @@ class Comparison:
         layers = [pair for pair in pairs if row.about.of_weight and pair.a.holds(row.about.name)]
         return max(layers, key=lambda pair: len(pair.a.path), default=None)
 
+    def runs_of(self, a: Trace, b: Trace, mode: str) -> tuple[Run, Run]:
+        """The passes of one mode in the highest precision that both traces have."""
+        dtype = next(dtype for dtype in a.head["dtypes"] if all((dtype, mode) in trace.runs for trace in (a, b)))
+        return a.runs[dtype, mode], b.runs[dtype, mode]
+
     def lines_of(self, rung: Rung, row: Row) -> tuple[str, str]:
         """The user's line on each side; empty where it is not known."""
         lines, pair = row.place.lines, self.pair_of(rung, row)
@@ -144,9 +149,10 @@ def diff(
         rewritten[mode] = rewritings(cuts) if cuts is not None and all(row.same for row in forward.rows) else []
         rungs.append(forward)
         paired[mode], forwards[mode] = pairs, forward
-        if mode == modes[0] and all(run.names("gradients/1") or run.names("flow") for run in sides.main):
+        # A side that no gradient reaches is held against one that has them: that, too, is a difference.
+        if mode == modes[0] and any(run.names("gradients/1") or run.names("flow") for run in sides.main):
             agrees = all(row.same for row in forward.rows)
-            backward = backward_rungs(sides, pairs, left, matching, not agrees)
+            backward = backward_rungs(sides, pairs, matching, not agrees)
             if agrees:
                 fold_backward(backward, cuts)
             rungs += backward + step_rungs(sides, matching, pairs)
@@ -168,7 +174,8 @@ def diff(
 def _told(names: tuple[str, str], rewritten: Mapping[str, list[Rewriting]]) -> list[str]:
     """A note for each way in which the sides compute the same in other steps, of the mode that has the most of them."""
     most = max(rewritten.values(), key=len, default=[])
-    return [wording.rewriting(names, labels, times) for labels, times in Counter(each.labels for each in most).items()]
+    each = Counter(region.labels for region in most)
+    return [wording.rewriting(dict(zip(names, labels, strict=True)), times) for labels, times in each.items()]
 
 
 def _known(a: Trace, b: Trace, layers: Mapping[str, str], sides: Sides) -> Rung:

@@ -73,6 +73,12 @@ ORIGINS = {  # of an error
     "weight": "the gradient that arrives here agrees, that of the weight does not",
     "forward": "follows from the forward pass",
 }
+GIVEN = {  # what a call that parts is given
+    "order": "its inputs come in another order",
+    "value": "it is given another value",
+    "constant": "a constant that it is given differs",
+}
+REGIONS = (facts.OneSided, facts.OtherSteps, facts.OtherPlace, facts.Rearranged, facts.OtherGiven)
 SKIPS = {
     "one step": "one step was asked for, and the rung before took it",
     "no statistics": "the model has no batch normalisation",
@@ -101,8 +107,6 @@ DRAWN = {  # a draw: its purpose, and how many numbers
 ROUNDED = {  # what one framework computes in float32 in a float64 pass
     "output": "{} gives float32 in the float64 pass too",
     "positions": "Paddle has the positions of {} in float32",
-    "count": "Paddle divides the gradient of {} by its count in float32",
-    "counts": "Paddle divides the gradient of {} by counts in float32",
 }
 
 
@@ -141,7 +145,17 @@ def remark(cause: Cause | None, place: Place) -> str:
         case facts.Told(reason):
             return reason
         case facts.Rewritten():
-            return "an equivalent rewriting: the outputs agree"
+            return "an equivalent rewriting: what follows agrees"
+        case facts.OneSided(side):
+            return f"only {side} has it"
+        case facts.OtherSteps(labels):
+            return steps(labels) + _at(place)
+        case facts.OtherPlace(labels):
+            return f"at another place: {steps(labels)}" + _at(place)
+        case facts.Rearranged(labels):
+            return f"the same values in another order: {steps(labels)}" + _at(place)
+        case facts.OtherGiven(what):
+            return GIVEN[what] + _at(place)
         case facts.BeginsNaN(where):
             return f"NaN begins at {begins(where)}"
     return ""
@@ -155,10 +169,14 @@ def begins(where: Mapping[str, str]) -> str:
     return ", ".join(f"{call} in {' and '.join(sides)}" for call, sides in calls.items())
 
 
-def rewriting(sides: tuple[str, str], labels: tuple[tuple[str, ...], tuple[str, ...]], times: int) -> str:
+def steps(labels: Mapping[str, tuple[str, ...]]) -> str:
+    """What each side calls: `gelu in paddle; mul, sigmoid, mul in torch`."""
+    return "; ".join(f"{', '.join(_few(each)) or 'nothing'} in {side}" for side, each in labels.items())
+
+
+def rewriting(labels: Mapping[str, tuple[str, ...]], times: int) -> str:
     """A region that both compute, each in its own steps."""
-    told = "; ".join(f"{', '.join(_few(each))} in {side}" for side, each in zip(sides, labels, strict=True))
-    return f"the same in other steps{f', {times} times' if times > 1 else ''}: {told}"
+    return f"the same in other steps{f', {times} times' if times > 1 else ''}: {steps(labels)}"
 
 
 def _few(labels: tuple[str, ...]) -> list[str]:
@@ -209,7 +227,9 @@ def _failure(verdict: Any, rung: Any) -> str:
             f"rounding explains {short(row.bound32)})"
         )
     error = f"{verdict.dtype} error {short(row.error64)}"
-    if math.isinf(row.error64):
+    if isinstance(row.cause, REGIONS):
+        error = "; ".join([row.remark, *([] if math.isinf(row.error64) else [error])])
+    elif math.isinf(row.error64):
         error = f"{rung.name}: {row.remark or 'not comparable'}"
     elif rung.name != "forward":
         error = f"{rung.name}: {error if row.bound64 else 'not equal'}"

@@ -173,9 +173,9 @@ class Entry:
     `by_example`: each example is computed by itself, and slowly.
 
     Numbers: `float32` names what Paddle keeps in float32 in float64 too: an argument with None, or a constant of the
-    formula with its rounded value. `on_tensors`: the formula with such constants, by methods of PyTorch's tensors.
+    formula with its rounded value.
     `in_paddle`: what the formula is told to follow Paddle's rule.
-    `gradient_factor(settings, given, made)`: what Paddle's gradient is larger by; None where it is not one factor.
+    `gradient_factor(settings, given, made)`: what Paddle's gradient is larger by, in each place of the output.
     `inexact(settings, given, made)`: whether Paddle, computing places in float32, cannot be exact.
 
     Behaviour: `kink`: gradients jump at a "sign" or where another element is the "largest". `moves`: only moves or
@@ -204,9 +204,8 @@ class Entry:
     by_example: bool = False
     other_rules: Callable | None = None
     float32: Mapping[str, float | None] = field(default_factory=dict)
-    on_tensors: Callable | None = None
     in_paddle: Mapping[str, Any] = field(default_factory=dict)
-    gradient_factor: Callable[[Mapping, Sequence[int], Sequence[int]], float | None] | None = None
+    gradient_factor: Callable[[Mapping, Sequence[int], Sequence[int]], np.ndarray] | None = None
     inexact: Callable[[Mapping, Sequence[int], Sequence[int]], bool] | None = None
     differs: tuple[Contrast, ...] = ()
     kink: str = ""

@@ -90,12 +90,11 @@ MOVES = kinds_that(lambda entry: entry.moves)
 ORDERED = kinds_that(lambda entry: entry.ordered)
 EXACT = kinds_that(lambda entry: entry.exact)
 RECURRENT = kinds_that(lambda entry: entry.inner_layers)
+DROPOUT = kinds_that(lambda entry: entry.draws in ("mask", "channel mask"))
 # Of two inputs it is no sign of the first one that tells.
 SIGN_KINKS = kinds_that(lambda entry: entry.kink == "sign" and entry.given == "first")
 LARGEST_KINKS = kinds_that(lambda entry: entry.kink == "largest")
 WITH_STEPS = kinds_that(lambda entry: entry.steps)
-AVERAGES = kinds_that(lambda entry: entry.gradient_factor)
-CONSTANT_INSIDE = kinds_that(lambda entry: entry.on_tensors)
 ACTIVATIONS = kinds_that(lambda entry: entry.activation)
 POINTWISE = tuple((entry, settings) for entry in OPERATIONS for settings in entry.pointwise)
 STEP_RULES = optimizers.RULES | adaptive.RULES

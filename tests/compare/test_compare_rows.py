@@ -31,7 +31,9 @@ CAUSES = {
     facts.EachByItsRule(9): "each by its framework's rule: Paddle's biased, PyTorch's unbiased variance of 9 values",
     facts.Renamed("b.weight", "torch"): "b.weight in torch",
     facts.Told("no layer has it"): "no layer has it",
-    facts.Rewritten(): "an equivalent rewriting: the outputs agree",
+    facts.Rewritten(): "an equivalent rewriting: what follows agrees",
+    facts.OneSided("paddle"): "only paddle has it",
+    facts.OtherGiven("order"): "its inputs come in another order (a.py:1 against b.py:2)",
     Comes("itself"): "same input, different output (a.py:1 against b.py:2)",
     Comes("later"): "inherited from later layers",
 }
@@ -89,7 +91,14 @@ def test_every_cause_has_its_words():
     assert wording.remark(None, place) == ""
     begins = facts.BeginsNaN({"paddle": "log at a.py:1", "torch": "log at b.py:2"})
     assert wording.remark(begins, place) == "NaN begins at log at a.py:1 in paddle, log at b.py:2 in torch"
-    tested = {type(cause) for cause in (*CAUSES, shapes, kinks, other, begins)}
+    labels = {"paddle": ("gelu",), "torch": ()}
+    steps = facts.OtherSteps(labels), facts.OtherPlace(labels), facts.Rearranged(labels)
+    assert [wording.remark(cause, Place()) for cause in steps] == [
+        "gelu in paddle; nothing in torch",
+        "at another place: gelu in paddle; nothing in torch",
+        "the same values in another order: gelu in paddle; nothing in torch",
+    ]
+    tested = {type(cause) for cause in (*CAUSES, *steps, shapes, kinks, other, begins)}
     assert tested == set(get_args(facts.Cause))
 
 

@@ -37,7 +37,7 @@ COMPARE_FLOORS = (
     ("rungs",),
     ("regions", "exercised"),
     ("models", "recipes"),
-    ("explanation", "summary", "same_inputs"),
+    ("explanation", "summary", "located"),
 )
 BACKENDS_FLOORS = (
     ("__init__ contract processes",),

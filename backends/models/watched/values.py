@@ -26,7 +26,6 @@ class Open:
     given: list[tuple[str, Any, int, int]]  # each tensor: its name, itself, its version and its value's number before
     made_before: int = 0
     values_before: int = 0
-    averaged: Any = None  # what an average pool is given
 
 
 class Values:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +17,14 @@ from ...dictionary.formula import Call
 from ...dictionary.index import BY_KIND
 from ...distance import relative_error
 from .array_changes import mutual_changes, rearranged_inputs
+from .dropped import dropped
 from .evidence import Evidence, Explanation, Trial, exchanged, first_that_removes, removes, reproduces
+from .other_inputs import claim_of_input, differing_places, shifted, with_others_inputs
 from .other_rules import other_rules
+from .positions import other_positions
 
 __all__ = ["Evidence", "Explanation", "explain"]
+Thing = tuple[str, Any]  # where it is found in a call, and its name or place there
 LARGE = 2**20  # elements of an output; of a larger one, two examples are enough to tell the rule
 
 
@@ -39,7 +44,12 @@ def explain(evidence: Evidence) -> list[Explanation]:
     ]
     with np.errstate(all="ignore"):
         understood = [side for side in (1, 0) if reproduces(calls[side].output(), evidence.outputs[side], before)]
-        families = (_recorded(evidence, calls, understood), other_rules(evidence, calls, understood), _seen(evidence))
+        families = (
+            _recorded(evidence, calls, understood),
+            dropped(evidence),
+            other_rules(evidence, calls, understood),
+            _seen(evidence),
+        )
         return first_that_removes(families, evidence.outputs)
 
 
@@ -83,7 +93,7 @@ def _exchanged(evidence: Evidence, calls: list[Call], side: int) -> Iterator[Tri
     other, wanted = 1 - side, evidence.outputs[1 - side]
     things = _differing(calls[side], calls[other])
 
-    def trial(chosen: list[tuple[str, str]]) -> Trial:
+    def trial(chosen: list[Thing]) -> Trial:
         claim = " and ".join(_claim(evidence, thing) for thing in chosen)
         value = "value" if len(chosen) == 1 else "values"
         made = _taken(calls[side], calls[other], chosen).output()
@@ -92,15 +102,15 @@ def _exchanged(evidence: Evidence, calls: list[Call], side: int) -> Iterator[Tri
     yield from exchanged(things, trial, evidence.outputs)
 
 
-def _differing(a: Call, b: Call) -> list[tuple[str, str]]:
-    """("settings", name) and ("weights", name) of all that is not the same, or is on one side only."""
-    differing = []
+def _differing(a: Call, b: Call) -> list[Thing]:
+    """("settings", name), ("weights", name) and ("inputs", place) of what is not the same, or is on one side only."""
+    differing: list[Thing] = []
     for where, mine, others in (("settings", a.settings, b.settings), ("weights", a.weights, b.weights)):
         for name in [*mine, *(name for name in others if name not in mine)]:
             both = name in mine and name in others
             if not both or not np.array_equal(_comparable(mine[name]), _comparable(others[name])):
                 differing.append((where, name))
-    return differing
+    return differing + [("inputs", place) for place in differing_places(a.inputs, b.inputs)]
 
 
 def _comparable(value) -> np.ndarray:
@@ -110,19 +120,24 @@ def _comparable(value) -> np.ndarray:
         return np.asarray(str(value))
 
 
-def _taken(mine: Call, others: Call, things: list[tuple[str, str]]) -> Call:
+def _taken(mine: Call, others: Call, things: list[Thing]) -> Call:
     """One call with some things of the other's; what the other has not is taken away."""
     parts = {"settings": dict(mine.settings), "weights": dict(mine.weights)}
+    places = [place for where, place in things if where == "inputs"]
     for where, name in things:
+        if where == "inputs":
+            continue
         source = getattr(others, where)
         parts[where].pop(name, None)
         if name in source:
             parts[where][name] = source[name]
-    return replace(mine, **parts)
+    return replace(mine, inputs=with_others_inputs(mine.inputs, others.inputs, places), **parts)
 
 
-def _claim(evidence: Evidence, thing: tuple[str, str]) -> str:
+def _claim(evidence: Evidence, thing: Thing) -> str:
     where, name = thing
+    if where == "inputs":
+        return claim_of_input(evidence, int(name))
     values, (a, b) = getattr(evidence, where), evidence.names
     missing = [side for side in (0, 1) if name not in values[side]]
     if where == "weights":
@@ -135,9 +150,14 @@ def _claim(evidence: Evidence, thing: tuple[str, str]) -> str:
 
 def _seen(evidence: Evidence) -> Iterator[Trial]:
     """What the outputs show by themselves, whatever made them."""
+    first, second = evidence.outputs
+    if first.dtype.kind in "iu" and second.dtype.kind in "iu" and (shift := shifted(evidence.names, (first, second))):
+        yield Trial(f"a constant of whole numbers is {shift}", "so shifted,", second, second)
     told = [settings.get(name) for settings in evidence.settings for name in ("p", "dropout")]
     p = next((value for value in told if isinstance(value, float)), None)
     yield from mutual_changes(evidence.names, evidence.outputs, "output", p)
     if all(len(arrays) == 1 for arrays in evidence.inputs):
         rearranged = rearranged_inputs([arrays[0] for arrays in evidence.inputs], evidence.outputs, evidence.names)
         yield from (Trial(claim, "with the same order", made, evidence.outputs[1]) for claim, made in rearranged)
+        taken = other_positions([arrays[0] for arrays in evidence.inputs], evidence.outputs, evidence.names)
+        yield from (Trial(claim, "with the same position", made, evidence.outputs[1]) for claim, made in taken)

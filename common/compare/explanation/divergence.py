@@ -142,12 +142,15 @@ def _after(rung: Rung, recorded: Recorded) -> list[Explanation]:
             other = row.about.other_name.rpartition(".")[0]
             explanations += _told(recorded, row, partial(_statistics, recorded, owner, other, step))
             owners.add(owner)
-    told: dict[str, list[Explanation]] = {}  # of the update, or of each moment
+    told: dict[str, list[Explanation]] = {}  # what removes what parts in the update, or else in each moment
+    reduced: list[Explanation] = []
     for row, names, of_step in _stepped(rung, rows, recorded) if step else []:
         part = row.about.part
-        if "" not in told and part not in told:
-            told |= {part: new} if (new := _told(recorded, row, partial(_step, recorded, names, of_step, part))) else {}
-    explanations += {each.text: each for new in told.values() for each in new}.values()
+        if not {"", part} & told.keys():
+            new = _told(recorded, row, partial(_step, recorded, names, of_step, part))
+            told |= {part: new} if any(each.removed for each in new) else {}
+            reduced += new
+    explanations += {each.text: each for new in [*told.values()] or [reduced] for each in new}.values()
     return explanations + (_moments(rows, recorded) if step == 1 and not told else [])
 
 
@@ -176,7 +179,8 @@ def _step(recorded: Recorded, names: tuple[str, str], step: int, moment: str) ->
     if state is None:
         return []
     a, b = recorded.arrays(f"moments/{step}/{moment}", names) if moment else (None, None)
-    return explain_step(recorded.names, *state, moment, None if a is None or b is None else (a, b))
+    both = None if a is None or b is None else (a, b)
+    return explain_step(recorded.names, *state, moment=moment, moments_after=both)
 
 
 def _moments(rows: list[Row], recorded: Recorded) -> list[Explanation]:

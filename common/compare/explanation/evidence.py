@@ -27,6 +27,7 @@ class Evidence:
     settings: tuple[dict, dict]
     weights: tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # PyTorch layout and names
     training: bool
+    input_names: tuple[Sequence[str], Sequence[str]] = ((), ())  # as the calls name them; a place where they do not
 
 
 @dataclass(frozen=True)

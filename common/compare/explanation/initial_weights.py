@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy.special import ndtr
 
 from ...dictionary.index import BY_KIND
 from ...dictionary.training.distributions import DISTRIBUTIONS, fans
@@ -33,6 +32,8 @@ class Rule:
     def below(self, values: np.ndarray) -> np.ndarray:
         """The distribution function."""
         if self.shape == "normal":
+            from scipy.special import ndtr  # a second to import, which few explanations need
+
             return ndtr(values / self.deviation)
         return np.clip(values / (2 * sqrt(3) * self.deviation) + 0.5, 0, 1)
 

@@ -12,10 +12,11 @@ import numpy as np
 from ...dictionary.entry import Entry, rounded
 from ...dictionary.formula import Call, Variants, evaluate
 from ...dictionary.index import ACTIVATIONS, POINTWISE
-from ...distance import relative_error
+from ...distance import ROUNDOFF, relative_error
 from .array_changes import ENOUGH
 from .evidence import Evidence, Trial, removes
 
+LOWER = {"float32": "float32", "float16": "float16 or TF32", "bfloat16": "bfloat16"}
 Function = Callable[[np.ndarray], np.ndarray | None]
 
 
@@ -35,6 +36,7 @@ def variants(call: Call) -> Variants:
     if call.entry is not None and call.entry.other_rules is not None:
         yield from call.entry.other_rules(call)
     yield from _rounded(call)
+    yield from _lowered(call)
     if "bias" in call.weights:
         yield "no bias", replace(call, weights={name: array for name, array in call.weights.items() if name != "bias"})
 
@@ -48,6 +50,25 @@ def _rounded(call: Call) -> Variants:
     changed = {name: rounded(value) for name, value in numbers.items() if rounded(value) != value}
     if changed:
         yield f"{' and '.join(changed)} rounded to float32", call.told(**changed)
+
+
+def _lowered(call: Call) -> Variants:
+    """What a cast, or a framework's automatic precision, does to what a call is given."""
+    for dtype, words in LOWER.items():
+        inputs = [_in_digits(array, dtype) for array in call.inputs]
+        weights = {name: _in_digits(array, dtype) for name, array in call.weights.items()}
+        yield f"its input in {words}", replace(call, inputs=inputs)
+        if weights:
+            yield f"its weights in {words}", replace(call, weights=weights)
+            yield f"its input and weights in {words}", replace(call, inputs=inputs, weights=weights)
+
+
+def _in_digits(array: np.ndarray, dtype: str) -> np.ndarray:
+    """Each value rounded to as many binary digits as a lower precision keeps."""
+    if np.asarray(array).dtype.kind != "f":
+        return array
+    share, exponent = np.frexp(np.asarray(array, np.float64))
+    return np.ldexp(np.round(share / ROUNDOFF[dtype]) * ROUNDOFF[dtype], exponent)
 
 
 def _other_activations(evidence: Evidence, calls: list[Call]) -> Iterator[Trial]:

@@ -62,12 +62,14 @@ class Recorded:
         other = other if kept is None else kept
         if output is None or other is None:
             return None
-        inputs, weights = zip(*(self._given(side, (pair.a, pair.b)[side]) for side in (0, 1)), strict=True)
-        inputs = inputs if kept is None else (inputs[0], inputs[0])
-        if not inputs[0] or not inputs[1]:
+        given = [self._given(side, (pair.a, pair.b)[side]) for side in (0, 1)]
+        inputs, weights, input_names = zip(*given, strict=True)
+        inputs = inputs if kept is None else (inputs[0], _exchanged(inputs[0], inputs[1]))
+        if bool(inputs[0]) != bool(inputs[1]):  # what is given nothing makes a constant
             return None
         kinds, settings = (pair.a.kind, pair.b.kind), (dict(pair.a.settings), dict(pair.b.settings))
-        return Evidence(self.names, kinds, inputs, (output, other), settings, weights, self.mode == "train")
+        training = self.mode == "train"
+        return Evidence(self.names, kinds, inputs, (output, other), settings, weights, training, input_names)
 
     def _kept(self, index: int) -> np.ndarray | None:
         if self.followed is None or not self.followed.exists():
@@ -78,17 +80,17 @@ class Recorded:
             dataset = file.get(f"{self.mode}/{safe(f'{index}.0')}")
             return dataset[()] if isinstance(dataset, h5py.Dataset) else None
 
-    def _given(self, side: int, call: Call) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
-        """The arrays that a call was given, and its weights in PyTorch's layout."""
+    def _given(self, side: int, call: Call) -> tuple[list[np.ndarray], dict[str, np.ndarray], list[str]]:
+        """The arrays that a call was given, its weights in PyTorch's layout, and what it calls the arrays."""
         run, views = self.runs[side], self.traces[side].views
-        inputs, weights = [], {}
+        inputs, weights, names = [], {}, []
         if call.module:
             for name, view in views.items():
                 if view.owner == call.path and (array := run.array("start", name)) is not None:
                     weights[view.leaf] = array.astype(np.float64)
         operands = BY_KIND[call.kind].operands if call.kind in BY_KIND else ()  # of a function, after its input
         by_stored_name = {view.stored_name: name for name, view in views.items()}
-        for place, (_, number) in enumerate(call.inputs):
+        for place, (given_as, number) in enumerate(call.inputs):
             source = run.sources.get(number, "")
             name = by_stored_name.get(source.removeprefix("weight ")) if source.startswith("weight ") else None
             array = run.array("start", name) if name else run.array("values", number)
@@ -98,7 +100,8 @@ class Recorded:
                 weights[operands[place - 1]] = array.astype(np.float64)
             else:
                 inputs.append(array)
-        return inputs, weights
+                names.append(given_as.rpartition(".")[2])
+        return inputs, weights, names
 
     def statistics(self, owner: str, other: str, step: int) -> tuple | None:
         """Running statistics of a layer before and after, what it was given, and its momentum; None if one lacks."""
@@ -141,3 +144,12 @@ class Recorded:
 
 def _square(array: np.ndarray) -> float:
     return float(np.sum(np.asarray(array, np.float64) ** 2))
+
+
+def _exchanged(inputs: list[np.ndarray], own: list[np.ndarray]) -> list[np.ndarray]:
+    """What a call is given in a followed pass: the other side's arrays, but its own indices and what it alone has."""
+    others = [*inputs, *own[len(inputs) :]]
+    return [
+        other if other.shape == array.shape and array.dtype.kind in "fc" else array
+        for array, other in zip(own, others, strict=False)
+    ]

@@ -20,6 +20,7 @@ from .optimizer_step import explain_step
 
 __all__ = ["explain_exchanged", "explain_gradient", "explain_initial", "explain_statistics", "explain_step"]
 Arrays = Mapping[str, np.ndarray]
+LISTED = 4  # rows
 
 
 def explain_statistics(
@@ -89,6 +90,24 @@ def _gradient_trials(names: tuple[str, str], gradients: tuple[np.ndarray, np.nda
             claim = f"{names[side]}'s gradient is zero everywhere, as of a weight that is detached or not trained"
             nothing = np.zeros(np.shape(gradients[1 - side]))
             yield Trial(claim, f"with {names[1 - side]}'s left out", nothing, gradients[side])
+        if what == "gradient":
+            yield from _rows_left_out(names, gradients, side)
+
+
+def _rows_left_out(names: tuple[str, str], gradients: tuple[np.ndarray, np.ndarray], side: int) -> Iterator[Trial]:
+    """Rows that get a gradient on one side alone, as of an embedding with a padding_idx."""
+    mine, other = (np.asarray(gradients[place], np.float64) for place in (side, 1 - side))
+    if mine.shape != other.shape or mine.ndim < 2:
+        return
+    axes = tuple(range(1, mine.ndim))
+    rows = np.flatnonzero(~np.any(mine, axes) & np.any(other, axes))
+    if 0 < len(rows) < len(mine):
+        listed = ", ".join(map(str, rows[:LISTED])) + (", …" if len(rows) > LISTED else "")
+        said = f"row {listed}" if len(rows) == 1 else f"rows {listed}"
+        claim = f"{names[side]}'s gradient is zero in {said}, as of a padding_idx or of rows that are not trained"
+        left = other.copy()
+        left[rows] = 0.0
+        yield Trial(claim, f"with {names[1 - side]}'s left out there", left, gradients[side])
 
 
 def explain_exchanged(names: tuple[str, str], weights: tuple[Arrays, Arrays]) -> list[Explanation]:

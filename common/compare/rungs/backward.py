@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping
 from itertools import groupby
 
-from ...dictionary.index import AVERAGES, BY_KIND
 from ...tolerances import bound
-from ...traces.reading import Call, Run
 from ..facts import About, Comes, Missing, PartsBackward
 from ..judge import Bounds
 from ..matching.calls import CallPair
@@ -23,16 +21,13 @@ from .sides import Evidence, Sides, names_of, sides_of
 QUANTITY = "float64 gradient"
 
 
-def backward_rungs(sides: Sides, pairs: list[CallPair], unpaired: list, matching: Matching, parted: bool) -> list[Rung]:
+def backward_rungs(sides: Sides, pairs: list[CallPair], matching: Matching, parted: bool) -> list[Rung]:
     """The loss, and every gradient.
 
     Args:
-        unpaired: the calls of each side that have no counterpart. parted: the forward pass does not agree.
+        parted: the forward pass does not agree.
     """
     loss = sides.row(About("loss"), "loss", ("1", "1"), "float64 forward")
-    lonely = [(side, call) for side, left in enumerate(unpaired) for call in left if call.kind in AVERAGES]
-    if any(_factor(sides.main[side], call) != 1 for side, call in lonely):
-        sides.loosen("count", lonely[0][1].path)
     rows = _Backward(sides, pairs, matching).rows()
     excuse_kinks(sides, rows, pairs)
     for row in rows if parted else []:
@@ -61,8 +56,6 @@ class _Backward:
         rows: list[Row] = []
         for place, pair in reversed(list(enumerate(self.pairs))):
             rows += self._outputs(place, pair)
-            if _rounded_count(self.sides.main, pair):
-                self.sides.loosen("counts", pair.name)
             for name in [candidate for candidate in self.waiting if pair.a.holds(candidate)]:
                 rows.append(self._weight(name, self.waiting.pop(name)))
                 self._arrives_here(rows[-1], pair)
@@ -118,21 +111,6 @@ class _Backward:
         row.by_itself = not row.same and self._agree(pair)
         if row.by_itself:
             row.cause = row.cause or Comes("weight")
-
-
-def _rounded_count(runs: tuple[Run, Run], pair: CallPair) -> bool:
-    """Whether the gradient of an average pool has a rounded count in Paddle that PyTorch could not be given."""
-    averages = [call.kind in AVERAGES for call in (pair.a, pair.b)]
-    factors = [_factor(run, call) for run, call in zip(runs, (pair.a, pair.b), strict=True)]
-    return any(averages) and (None in factors or (averages[0] != averages[1] and factors != [1, 1]))
-
-
-def _factor(run: Run, call: Call) -> float | None:
-    if call.kind not in AVERAGES:
-        return 1
-    given, made = (run.shape("values", pairs[0][1]) for pairs in (call.inputs, call.outputs))
-    rule = BY_KIND[call.kind].gradient_factor
-    return rule(call.settings, given, made) if rule and given and made else None
 
 
 def objective(evidence: Evidence, judge: DerivedRounding) -> list[Row]:

@@ -42,13 +42,6 @@ def _selu(x, alpha: float = SELU["alpha"], scale: float = SELU["scale"]):
     return _elu(x, alpha, scale)
 
 
-def _selu_on_tensors(x, alpha: float, scale: float):
-    """Paddle's gradient has alpha · scale as one number in float32."""
-    low, product = x.clip(max=0), alpha * scale
-    below = product * low.expm1() + (rounded(product) - product) * (low - low.detach()).nan_to_num()
-    return (scale * x).where(x > 0, below)
-
-
 def _celu(x, alpha: float = 1.0):
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
 
@@ -159,8 +152,7 @@ ENTRIES: tuple[Entry, ...] = (
               float32={"alpha": None}, positions={"celu": "alpha"}, pointwise=(), proof=_both_ways(alpha=0.7)),
     _by_value("selu", "nn.SELU F.selu selu", "nn.SELU F.selu", _selu,
               *(argument(name, value, torch="") for name, value in reversed(SELU.items())), kink="sign",
-              float32={name: rounded(value) for name, value in SELU.items()},
-              on_tensors=_selu_on_tensors),
+              float32={name: rounded(value) for name, value in SELU.items()}),
     _by_value("gelu", "nn.GELU F.gelu", "nn.GELU F.gelu", _gelu,
               setting("approximate", "none", paddle_default=False, turned=APPROXIMATE),
               pointwise=({"approximate": "none"}, {"approximate": "tanh"}),
@@ -179,7 +171,6 @@ ENTRIES: tuple[Entry, ...] = (
     _by_value("hardsigmoid", "nn.Hardsigmoid F.hardsigmoid", "nn.Hardsigmoid F.hardsigmoid", _hardsigmoid,
               argument("slope", 1 / 6, torch="", paddle_default=0.1666667), argument("offset", 0.5, torch=""),
               kink="sign", float32={"slope": HARDSIGMOID_SLOPE}, other_rules=_other_slopes,
-              on_tensors=lambda x, slope: (x * slope + 0.5).clip(0, 1),
               differs=(Contrast("slope", "1/6", "0.1666667, kept in float32", "6e-8 apart in float64 too"),)),
     _by_value("hardtanh", "nn.Hardtanh F.hardtanh clamp clip .clamp .clip",
               "nn.Hardtanh F.hardtanh clip clamp .clip .clamp", _hardtanh,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 
-from ..entry import NOT, Contrast, Entry, argument, entry, rounded, setting
+from ..entry import NOT, Contrast, Entry, argument, entry, setting
 from ..formula import Call, Variants
 from ..proof import Proof, distinct, positive, proved, proved_layer, real
 from ..windows import Pairs, batched, each, kernel_places, pairs_around
@@ -97,37 +97,33 @@ def _other_pools(call: Call) -> Variants:
     yield f"{'the largest' if average else 'the mean'} of each window", replace(call, entry=other, settings=kept)
 
 
-def _gradient_factor(settings: Mapping, given: Sequence[int], made: Sequence[int]) -> float | None:
-    """What Paddle's gradient of an average pool is larger by; None where the windows differ in their count.
+def _gradient_factor(settings: Mapping, given: Sequence[int], made: Sequence[int]) -> np.ndarray:
+    """What Paddle's gradient of an average pool is larger by, for each window.
 
     Args:
-        given, made: shapes of input and output.
+        given, made: sizes of the axes of input and output that are pooled over.
     """
-    if len(given) < 3:
-        return None
-    inner = len(given) - 2
-    kernel, padding = (_numbers(settings.get(name, 0), inner) for name in ("kernel_size", "padding"))
-    if not kernel or padding is None or settings.get("ceil_mode"):
-        return None
-    if any(padding) and not settings.get("count_include_pad", True):
-        return None
-    count = math.prod(kernel)
-    return rounded(1 / count) * count
+    n, lengths = len(given), []
+    kernel = each(settings["kernel_size"], n)
+    stride = each(settings.get("stride") or kernel, n)
+    around = pairs_around(settings.get("padding", 0), n, given, kernel, stride, [1] * n)
+    for size, count, k, s, (before, after) in zip(given, made, kernel, stride, around, strict=True):
+        start = np.arange(count) * s - before
+        end = np.minimum(start + k, size + after)
+        counted = settings.get("count_include_pad", True)
+        lengths.append(end - start if counted else np.minimum(end, size) - np.maximum(start, 0))
+    return _rounded_share(lengths)
 
 
-def _adaptive_factor(settings: Mapping, given: Sequence[int], made: Sequence[int]) -> float | None:
-    if len(given) < 3 or any(size % out for size, out in zip(given[2:], made[2:], strict=True)):
-        return None
-    count = math.prod(given[2:]) // math.prod(made[2:])
-    return rounded(1 / count) * count
+def _adaptive_factor(settings: Mapping, given: Sequence[int], made: Sequence[int]) -> np.ndarray:
+    places = [(np.arange(count), size, count) for size, count in zip(given, made, strict=True)]
+    return _rounded_share([-(-(i + 1) * size // count) - i * size // count for i, size, count in places])
 
 
-def _numbers(value, inner: int) -> list[int] | None:
-    if isinstance(value, int):
-        return [value] * inner
-    return (
-        list(value) if isinstance(value, (list, tuple)) and all(isinstance(element, int) for element in value) else None
-    )
+def _rounded_share(lengths: Sequence[np.ndarray]) -> np.ndarray:
+    """1/count in float32 as a multiple of 1/count, for windows with as many elements along each axis."""
+    counts = reduce(np.multiply.outer, lengths).astype(np.float64)
+    return np.float32(1 / counts) * counts
 
 
 def _largest(n: int) -> Entry:

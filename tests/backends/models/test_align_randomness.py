@@ -60,6 +60,14 @@ def test_what_is_made_of_them_is_compared_all_the_same(spelling, changed):
     assert not compared(SPELLINGS[spelling][0], changed).ok
 
 
+def test_a_side_that_no_gradient_reaches_is_not_the_same():
+    in_paddle, in_torch = SPELLINGS["a distribution"]
+    found = compared(in_paddle, lambda h: in_torch(h).detach())
+    assert not found.ok
+    assert not compared(lambda h: in_paddle(h).detach(), in_torch).ok
+    assert compared(lambda h: in_paddle(h).detach(), lambda h: in_torch(h).detach()).ok
+
+
 def sequences(h):
     return h.reshape([2, 2, 8])
 
