@@ -51,6 +51,4 @@ def _move(model: Model, **where) -> None:
 
 def clear_gradients(model: Model) -> None:
     for parameter in model.parameters():
-        parameter.clear_gradient(
-            False
-        )  # not zeros, which an optimizer takes; 2.6 wants it by place
+        parameter.clear_gradient(False)  # not zeros, which an optimizer takes; 2.6 wants it by place
