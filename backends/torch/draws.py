@@ -6,6 +6,7 @@ PyTorch marks each operator that asks its generator, so that none is missed: one
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -35,9 +36,8 @@ class _Given(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        name = func._schema.name.partition("::")[2]
-        draw = KNOWN.get(name)
-        if (draw is None and _SEEDED not in func.tags) or self.numbers.paused:
+        name, draw, draws = _about(func)
+        if not draws or self.numbers.paused:
             return func(*args, **kwargs)
         told = _told(func, args, kwargs)
         if draw is not None:
@@ -64,6 +64,13 @@ class _Given(TorchDispatchMode):
         }
         array = self.numbers.made(draw, tuple(out.shape), arrays)
         return out.copy_(like(array, out))
+
+
+@functools.cache
+def _about(func: Any) -> tuple[str, Draw | None, bool]:
+    """What an operator is called, what of it is known, and whether it may draw."""
+    name = func._schema.name.partition("::")[2]
+    return name, KNOWN.get(name), name in KNOWN or _SEEDED in func.tags
 
 
 def _told(func: Any, args: tuple, kwargs: Mapping) -> dict[str, Any]:
