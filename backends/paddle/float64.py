@@ -45,9 +45,9 @@ def throughout() -> Iterator[None]:
 @functools.cache
 def _raw() -> list[tuple[Any, str, Callable]]:
     """What is exchanged, as it is: (where, name, function)."""
-    operations = [(_C_ops, name, function) for name, function in vars(_C_ops).items() if callable(function)]
-    operators = [(Tensor, name, vars(Tensor).get(name)) for name in (f"__{operator}__" for operator in OPERATORS)]
-    return [*operations, *(each for each in operators if callable(each[2])), (paddle, "to_tensor", paddle.to_tensor)]
+    found: list[tuple[Any, str, Any]] = [(_C_ops, name, function) for name, function in vars(_C_ops).items()]
+    found += [(Tensor, name, vars(Tensor).get(name)) for name in (f"__{operator}__" for operator in OPERATORS)]
+    return [each for each in (*found, (paddle, "to_tensor", paddle.to_tensor)) if callable(each[2])]
 
 
 class _Pass:
@@ -109,14 +109,17 @@ def _version_of(name: str, function: Callable) -> Callable:
         made = function(*args, **kwargs)
         return made if plain else _wide(made)
 
+    kernel = KERNELS.get(name)
+    if kernel is None:
+        return functools.wraps(function)(wider)
+
     def exact(*args, **kwargs):
         if _PASS.busy or kwargs or len(args) + 1 != kernel.__code__.co_argcount or not paddle.in_dynamic_mode():
             return wider(*args, **kwargs)
         with quiet():
             return kernel(wider, *args)
 
-    kernel = KERNELS.get(name)
-    return functools.wraps(function)(wider if kernel is None else exact)
+    return functools.wraps(function)(exact)
 
 
 def _is_narrow(value: Any) -> bool:

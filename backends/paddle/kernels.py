@@ -48,6 +48,7 @@ def _pool(axes: int) -> Callable:
         inner = slice(2, None) if layout[1] == "C" else slice(1, -1)
         settings = {"kernel_size": size, "stride": stride, "padding": padding if how == "EXPLICIT" else how,
                     "count_include_pad": not exclusive}  # fmt: skip
+        assert entry.gradient_factor is not None
         factor = entry.gradient_factor(settings, x.shape[inner], made.shape[inner])
         if (factor == 1).all():
             return made

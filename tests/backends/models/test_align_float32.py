@@ -1,4 +1,4 @@
-"""What Paddle keeps in float32 in a float64 pass: PyTorch is given the same numbers, and nobody's own layer is."""
+"""What Paddle keeps in float32 takes part in a float64 pass as it was told; and nobody's own layer is taken for another."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TorchCalls(torch.nn.Module):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_numbers_that_paddle_rounds_are_rounded_for_both(name):
+def test_numbers_that_paddle_rounds_are_what_they_were_told(name):
     ours, theirs = FUNCTIONS[name]
     found = align(PaddleCalls(ours), TorchCalls(theirs), "4,6")
     assert found.ok, (found.sentence, found.explanations)
