@@ -13,6 +13,8 @@ from .faults import OTHER_CONSTANT, OTHER_INPUTS, OTHER_VALUE, REARRANGED, Fault
 from .second_side import SecondSide, made_of
 from .trials import near
 
+FARTHEST = 64  # calls back
+
 
 def innocent(now: SecondSide, frontier: tuple[list[Call], list[Call]]) -> Fault | None:
     """The fault above a first parting call that is itself innocent, and what it makes set right; None if none is."""
@@ -73,8 +75,9 @@ def _above(now: SecondSide, a: Call, b: Call) -> Fault | None:
     return None
 
 
-def _moves(now: SecondSide, x: int, y: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The calls that rearrange a value on either side after the last point where both have it in one order."""
+def _moves(now: SecondSide, x: int, y: int, depth: int = 0) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The calls that rearrange a value on either side after the last point where both have it in one order; where it
+    was never in one, those that rearrange what it is made of."""
     chains = [_chain(now, side, number) for side, number in enumerate((x, y))]
     arrays = [
         [(now.cuts.sides[0].run.array("values", n) if side == 0 else now.array(n)) for n, _ in chain]
@@ -88,6 +91,15 @@ def _moves(now: SecondSide, x: int, y: int) -> tuple[tuple[int, ...], tuple[int,
                     [call.index for _, call in chain[:at] if call] for chain, at in ((chains[0], i), (chains[1], j))
                 )
                 return tuple(reversed(a)), tuple(reversed(b))
+    makers = [side.maker.get(chain[-1][0]) for side, chain in zip(now.cuts.sides, chains, strict=True)]
+    if None in makers or depth > FARTHEST:
+        return (), ()
+    for (_, one), (_, other) in zip(*(maker.inputs for maker in makers if maker), strict=False):
+        place = now.places.get(other)
+        if place is not None and place == now.cuts.pairing.of[0].get(one):
+            first, second = now.cuts.sides[0].run.array("values", one), now.array(other)
+            if first is not None and second is not None and not near(first, second):
+                return _moves(now, one, other, depth + 1)
     return (), ()
 
 

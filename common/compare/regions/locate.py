@@ -16,7 +16,7 @@ from ...traces.reading import Call
 from ..matching.calls import CallPair
 from ..matching.values import distance
 from .cuts import Cuts
-from .faults import ONE_SIDED, OTHER_ORDER, OTHER_STEPS, SAME_CALL, Fault, Located
+from .faults import ONE_SIDED, OTHER_INPUTS, OTHER_ORDER, OTHER_STEPS, SAME_CALL, Fault, Located
 from .hypotheses import Hypothesis, hypotheses
 from .innocent import innocent, rearranged
 from .second_side import ALONE, Again, SecondSide, made_of
@@ -224,7 +224,8 @@ class _Search:
             only = a or b
             return None if only is None else [self._told(a, b, ONE_SIDED)]
         if a.kind == b.kind:
-            return [self._told(a, b, SAME_CALL)]
+            agrees = (error := alone(self.now, a, b)) is not None and error <= ALONE
+            return [self._told(a, b, OTHER_INPUTS if agrees else SAME_CALL)]
         if any(call.kind == b.kind for _, number in a.outputs for call, _ in self.first.consumers.get(number, ())):
             return [self._told(a, None, ONE_SIDED)]
         if any(call.kind == a.kind for _, number in b.outputs for call, _ in self.second.consumers.get(number, ())):

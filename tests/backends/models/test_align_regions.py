@@ -1,0 +1,228 @@
+"""The ends decide, and where they part the operation that differs is named, whichever side has it."""
+
+from __future__ import annotations
+
+import paddle
+import pytest
+import torch
+from dualport.common.compare.wording import REGIONS
+from paddle.nn import functional as pf
+from torch.nn import functional as tf
+
+from dualport import align
+
+PLAN = {"modes": ("eval",), "dtypes": ("float64",)}
+
+
+class PaddleParts(paddle.nn.Layer):
+    def __init__(self, forward, **layers):
+        super().__init__()
+        self.steps = forward
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def forward(self, x):
+        return self.steps(self, x)
+
+
+class TorchParts(torch.nn.Module):
+    def __init__(self, forward, **layers):
+        super().__init__()
+        self.steps = forward
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def forward(self, x):
+        return self.steps(self, x)
+
+
+def dense(*sizes):
+    """Layers a, b, c … of the same sizes in both."""
+    named = list(zip("abc", sizes, strict=False))
+    return {n: paddle.nn.Linear(*s) for n, s in named}, {n: torch.nn.Linear(*s) for n, s in named}
+
+
+def convolutions(layout="NCHW"):
+    return (
+        {"a": paddle.nn.Conv2D(8, 8, 3, data_format=layout), "b": paddle.nn.Linear(8, 5)},
+        {"a": torch.nn.Conv2d(8, 8, 3), "b": torch.nn.Linear(8, 5)},
+    )
+
+
+def heads(x, order):
+    split = x.reshape([2, 5, 4, 2])
+    return split.transpose(order) if isinstance(x, paddle.Tensor) else split.permute(order)
+
+
+def attention(m, x):
+    """Paddle's takes positions before heads, PyTorch's heads before positions."""
+    split = m.a(x).reshape([2, 5, 3, 2, 4])
+    if isinstance(x, paddle.Tensor):
+        return m.b(pf.scaled_dot_product_attention(*split.unbind(2)).reshape([2, 5, 8]))
+    return m.b(tf.scaled_dot_product_attention(*split.permute(2, 0, 3, 1, 4)).transpose(1, 2).reshape(2, 5, 8))
+
+
+def pooled(ceil):
+    return (
+        {"a": paddle.nn.MaxPool2D(2, 2, ceil_mode=True), "b": paddle.nn.Linear(8, 5)},
+        {"a": torch.nn.MaxPool2d(2, 2, ceil_mode=ceil), "b": torch.nn.Linear(8, 5)},
+    )
+
+
+def quick_gelu(x):
+    return x * torch.sigmoid(1.702 * x)
+
+
+LINE, SEQUENCE, IMAGE, ODD = "4,8", "2,5,8", "2,8,6,6", "2,8,9,9"
+TWO = (8, 8), (8, 8)
+RIGHT = {  # input, layers, what Paddle computes, what PyTorch does
+    "attention in two layouts": (SEQUENCE, lambda: dense((8, 24), (8, 8)), attention, attention),
+    "channels last": (
+        IMAGE, lambda: convolutions("NHWC"),
+        lambda m, x: m.b(pf.relu(m.a(x.transpose([0, 2, 3, 1]))).mean([1, 2])),
+        lambda m, x: m.b(tf.relu(m.a(x)).mean((2, 3))),
+    ),
+    "scaled before and after": (
+        SEQUENCE, lambda: dense(*TWO),
+        lambda m, x: paddle.matmul(m.a(x) * 0.5, m.b(x).transpose([0, 2, 1])),
+        lambda m, x: torch.matmul(m.a(x), m.b(x).transpose(1, 2)) / 2.0,
+    ),
+    "in steps of its own": (
+        LINE, lambda: dense(*TWO), lambda m, x: m.b(pf.silu(m.a(x))), lambda m, x: m.b(m.a(x) * torch.sigmoid(m.a(x))),
+    ),
+}  # fmt: skip
+WRONG = {  # the same, then where it must be said to part, and how
+    "relu forgotten": (
+        LINE, lambda: dense(*TWO), lambda m, x: m.b(pf.relu(m.a(x))), lambda m, x: m.b(m.a(x)),
+        "relu at", "only paddle has it",
+    ),
+    "relu too many": (
+        LINE, lambda: dense(*TWO), lambda m, x: m.b(m.a(x)), lambda m, x: m.b(tf.relu(m.a(x))),
+        "relu at", "only torch has it",
+    ),
+    "tanh forgotten at the end": (
+        LINE, lambda: dense(*TWO), lambda m, x: pf.tanh(m.b(m.a(x))), lambda m, x: m.b(m.a(x)),
+        "tanh at", "only paddle has it",
+    ),
+    "two operations exchanged": (
+        LINE, lambda: dense(*TWO), lambda m, x: m.b(pf.relu(m.a(x)) + 0.5), lambda m, x: m.b(tf.relu(m.a(x) + 0.5)),
+        "__add__ at", "at another place",
+    ),
+    "order of a concatenation": (
+        LINE, lambda: dense(*TWO, (16, 4)),
+        lambda m, x: m.c(paddle.concat([m.a(x), m.b(x)], -1)), lambda m, x: m.c(torch.cat([m.b(x), m.a(x)], -1)),
+        "concat at", "in another order",
+    ),
+    "axis of a softmax": (
+        "2,8,8", lambda: dense(*TWO), lambda m, x: m.b(pf.softmax(m.a(x), -1)), lambda m, x: m.b(tf.softmax(m.a(x), 1)),
+        "softmax at", "",
+    ),
+    "heads": (
+        SEQUENCE, lambda: dense(*TWO),
+        lambda m, x: paddle.matmul(heads(m.a(x), [0, 2, 1, 3]), heads(m.b(x), [0, 2, 3, 1])),
+        lambda m, x: torch.matmul(heads(m.a(x), [0, 2, 1, 3]), m.b(x).reshape(2, 5, 2, 4).permute(0, 3, 2, 1)),
+        "transpose at", "the same values in another order",
+    ),
+    "groups of a shuffle": (
+        IMAGE, convolutions,
+        lambda m, x: m.b(m.a(x).reshape([2, 2, 4, 4, 4]).transpose([0, 2, 1, 3, 4]).reshape([2, 8, 4, 4]).mean([2, 3])),
+        lambda m, x: m.b(m.a(x).reshape(2, 4, 2, 4, 4).transpose(1, 2).reshape(2, 8, 4, 4).mean((2, 3))),
+        "at", "the same values in another order",
+    ),
+    "other formula": (
+        LINE, lambda: dense(*TWO), lambda m, x: m.b(pf.gelu(m.a(x))), lambda m, x: m.b(quick_gelu(m.a(x))),
+        "gelu at", "gelu in paddle; mul, sigmoid, mul in torch",
+    ),
+    "rounding up of a pool, then a mean": (
+        ODD, lambda: pooled(False), lambda m, x: m.b(m.a(x).mean([2, 3])), lambda m, x: m.b(m.a(x).mean((2, 3))),
+        "a", "",
+    ),
+    "channels last, relu forgotten": (
+        IMAGE, lambda: convolutions("NHWC"),
+        lambda m, x: m.b(pf.relu(m.a(x.transpose([0, 2, 3, 1]))).mean([1, 2])), lambda m, x: m.b(m.a(x).mean((2, 3))),
+        "relu at", "only paddle has it",
+    ),
+    "behind a skip": (
+        LINE, lambda: dense(*TWO, (8, 8)),
+        lambda m, x: m.c(m.b(pf.relu(m.a(x))) + pf.relu(m.a(x))), lambda m, x: m.c(m.b(tf.relu(m.a(x))) + m.a(x)),
+        "__add__ at", "another value",
+    ),
+}  # fmt: skip
+
+
+def models(case):
+    paddle.seed(3)
+    torch.manual_seed(3)
+    given, layers, one, other, *said = case
+    ours, theirs = layers()
+    return PaddleParts(one, **ours), TorchParts(other, **theirs), given, said
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_another_way_to_compute_the_same_is_the_same_system(name):
+    found = align(*models(RIGHT[name])[:3], modes=("train",), dtypes=("float64",))
+    assert found.ok, found.sentence
+    assert not list(found.by_themselves())
+    if name == "scaled before and after":
+        assert found.notes == ["the same in other steps: __mul__, matmul in paddle; matmul, div in torch"]
+        assert [len(regions) for regions in found.rewritten.values()] == [1]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_fault_is_named_and_no_innocent_call(name):
+    *pair, (where, how) = models(WRONG[name])
+    found = align(*pair, **PLAN)
+    assert not found.ok
+    rows = [row for _, row in found.by_themselves()]
+    assert len(rows) == 1, [row.name for row in rows]
+    assert rows[0] is found.first_divergence[1]
+    assert where in rows[0].name
+    assert how in found.sentence
+    assert not how or isinstance(rows[0].cause, REGIONS)
+
+
+def test_two_faults_are_both_named():
+    *pair, _ = models((
+        LINE, lambda: dense(*TWO, (8, 8)),
+        lambda m, x: m.c(pf.gelu(m.b(pf.relu(m.a(x))))), lambda m, x: m.c(quick_gelu(m.b(m.a(x)))),
+    ))  # fmt: skip
+    found = align(*pair, **PLAN)
+    assert [row.name.split(" ")[0] for _, row in found.by_themselves()] == ["relu", "gelu"]
+
+
+def test_the_other_direction_names_the_same():
+    *pair, _ = models(WRONG["relu forgotten"])
+    found = align(*pair, direction="torch-to-paddle", **PLAN)
+    assert found.sentence.startswith("different systems: first at relu at")
+    assert "only paddle has it" in found.sentence
+
+
+def test_a_difference_that_shrinks_on_its_way_is_no_rewriting():
+    """What follows makes it smaller than the bound of the outputs; that a value jumped on the way says it is there."""
+
+    def one(m, x):
+        return pf.layer_norm(m.a(x), [8], epsilon=1e-5) * 1e-3 + x
+
+    def other(m, x):
+        return tf.layer_norm(m.a(x), [8], eps=1e-5 * (1 + 2e-5)) * 1e-3 + x
+
+    *pair, _ = models((LINE, lambda: dense(*TWO), one, other))
+    found = align(*pair, **PLAN)
+    assert not found.ok
+    assert all(row.same for row in found.forwards["eval"].rows if row.about.what == "output")
+    assert "layer_norm" in found.sentence
+
+
+def test_infinities_in_both_agree_and_nan_is_told_where_it_begins():
+    *masked, _ = models((
+        "2,8,8", lambda: dense((8, 8)),
+        lambda m, x: pf.softmax(paddle.where(x > 1, paddle.full_like(x, float("-inf")), m.a(x)), -1),
+        lambda m, x: tf.softmax(m.a(x).masked_fill(x > 1, float("-inf")), -1),
+    ))  # fmt: skip
+    assert align(*masked, modes=("train",), dtypes=("float64",)).ok
+    *logs, _ = models((LINE, lambda: dense(*TWO), lambda m, x: m.b(m.a(x).log()), lambda m, x: m.b(m.a(x).log())))
+    found = align(*logs, **PLAN)
+    assert not found.ok
+    assert found.sentence.startswith("not comparable: NaN begins at log")
+    *one, _ = models((LINE, lambda: dense(*TWO), lambda m, x: m.b(m.a(x)), lambda m, x: m.b(m.a(x).sqrt())))
+    assert "NaN begins at sqrt" in align(*one, **PLAN).sentence
