@@ -257,3 +257,14 @@ def test_names_of_paddle() -> None:
     expected = F.avg_pool2d(torch.from_numpy(x), 3, 2, 1, count_include_pad=False)
     assert agrees(evaluated("avg_pool2d", [x], settings | {"exclusive": True}, {}, False), expected)
     assert not agrees(evaluated("avg_pool2d", [x], settings | {"exclusive": False}, {}, False), expected)
+
+
+@pytest.mark.parametrize("settings", [{}, {"num_layers": 2, "bidirectional": True, "batch_first": True}])
+@pytest.mark.parametrize(("kind", "made"), [("lstm", nn.LSTM), ("gru", nn.GRU), ("rnn", nn.RNN)])
+def test_recurrent_layers(kind: str, made: type, settings: dict) -> None:
+    layer, x = made(3, 4, **settings).double(), torch.randn(5, 2, 3, dtype=torch.float64)
+    weights = {name: weight.detach().numpy() for name, weight in layer.named_parameters()}
+    wanted = layer(x)[0].detach().numpy()
+    assert relative_error(evaluated(kind, [x.numpy()], settings, weights, True), wanted) <= bound("closed form")
+    turned = {"batch_first": not settings.get("batch_first", False)}
+    assert relative_error(evaluated(kind, [x.numpy()], settings | turned, weights, True), wanted) > 0.1

@@ -61,6 +61,8 @@ def both(**layers: Callable) -> tuple[dict, dict]:
 
 
 LINEAR = both(a=lambda nn: nn.Linear(6, 6))
+IMAGES = np.random.default_rng(4).standard_normal((2, 3, 8, 8)).astype(np.float32)
+GRID = np.random.default_rng(5).uniform(-1, 1, (2, 4, 4, 2)).astype(np.float32)
 IMAGE = "2,3,10,10"
 CONV = ({"c": lambda: paddle.nn.Conv2D(3, 4, 3)}, {"c": lambda: torch.nn.Conv2d(3, 4, 3)})
 DATA = [SCORES, LABELS]
@@ -163,6 +165,20 @@ CAUSES = {
         lambda s, x: s.b(s.a(x).bfloat16().to(x.dtype)),
         "with its input in bfloat16",
         layers=both(a=lambda nn: nn.Linear(6, 6), b=lambda nn: nn.Linear(6, 6)),
+    ),
+    "batch_first": Cause(
+        lambda s, x: s.r(x)[0],
+        lambda s, x: s.r(x)[0],
+        "batch_first is True in paddle and False in torch",
+        "4,4,6",
+        both(r=lambda nn: nn.GRU(6, 5)),
+    ),
+    "corners of a grid": Cause(
+        lambda s, x, grid: PF.grid_sample(s.c(x), grid),
+        lambda s, x, grid: TF.grid_sample(s.c(x), grid),
+        "align_corners is True in paddle and not given in torch",
+        [IMAGES, GRID],
+        CONV,
     ),
     "gelu": Cause(
         lambda s, x: PF.gelu(s.a(x)),
