@@ -33,6 +33,7 @@ def structure(backend: Framework, model: Model) -> list[dict]:
                 "shape": list(tensor.shape),
                 "trained": name in module._parameters and backend.tensors.has_gradient(tensor),
                 "identity": id(tensor),
+                **({"buffer": True} if name in module._buffers else {}),
             }
             for name, tensor in [*module._parameters.items(), *module._buffers.items()]
             if tensor is not None and joined(path, name) in persistent

@@ -27,6 +27,7 @@ from ...common.weights.model_conversion import (
     framework_arrays,
     layout_of,
     other_layout,
+    require_rules,
     rows_of,
 )
 from ...common.weights.recipe_conversion import Conversion, framework_of_target
@@ -82,6 +83,8 @@ def convert_model(
     user_models = {
         name: UserModel(name, reference, plan, (arguments or {}).get(name, "")) for name, reference in models.items()
     }
+    for model in user_models.values():
+        require_rules(model.views)
     layouts = {name: _layout(model) for name, model in user_models.items()}
     matching = None
     if len(user_models) == 2:

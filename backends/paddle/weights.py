@@ -40,13 +40,20 @@ def to_device(model: Model, device: str) -> None:
 
 
 def _move(model: Model, **where) -> None:
-    aside = []  # recurrent layers hold an empty random state, which Paddle fails to move
-    for layer in model.sublayers(include_self=True):
-        if NO_WEIGHT.paddle in layer._buffers:
-            aside.append((layer, layer._buffers.pop(NO_WEIGHT.paddle)))
+    """Without the empty random state of recurrent layers, which Paddle fails to move, and without whole numbers and
+    truth values where a type is given: Paddle casts them with the rest."""
+    layers = model.sublayers(include_self=True)
+    tables = [table for layer in layers for table in (layer._parameters, layer._buffers)]
+    before = [dict(table) for table in tables]
+    for table in tables:
+        for name, tensor in list(table.items()):
+            if name == NO_WEIGHT.paddle or ("dtype" in where and tensor is not None and not tensor.is_floating_point()):
+                del table[name]
     model.to(**where)
-    for layer, state in aside:
-        layer._buffers[NO_WEIGHT.paddle] = state
+    for table, whole in zip(tables, before, strict=True):
+        moved = dict(table)
+        table.clear()
+        table.update({name: moved.get(name, tensor) for name, tensor in whole.items()})
 
 
 def clear_gradients(model: Model) -> None:

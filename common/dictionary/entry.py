@@ -108,15 +108,16 @@ class Weight:
     """One weight, trained or not, in PyTorch's layout.
 
     `torch`, `paddle`: the names in their state dicts, "" where there is none. `transposed`: Paddle keeps the two axes
-    exchanged. `part`: (i, n) for the i-th of n equal shares of the rows of PyTorch's tensor. `layer`: the kind of the
-    layer that it belongs to, where Paddle has one for it alone. `suffix`: the end of Paddle's automatic tensor name
-    (`conv2d_0.w_0`).
+    exchanged. `flat`: Paddle keeps it as one row of a matrix. `part`: (i, n) for the i-th of n equal shares of the rows
+    of PyTorch's tensor. `layer`: the kind of the layer that it belongs to, where Paddle has one for it alone. `suffix`:
+    the end of Paddle's automatic tensor name (`conv2d_0.w_0`).
     """
 
     name: str
     torch: str
     paddle: str
     transposed: bool = False
+    flat: bool = False
     part: tuple[int, int] | None = None
     layer: str = ""
     trained: bool = True

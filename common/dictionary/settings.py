@@ -8,6 +8,7 @@ from typing import Any
 
 from .entry import Argument, Entry
 from .index import BY_KIND, layer_entry
+from .reparametrization import reparametrized
 
 UNSAID = ("name", "inplace")  # of every function, and deciding nothing
 
@@ -66,11 +67,13 @@ def layer_record(
     """
     name = type(layer).__name__
     entry = layer_entry(framework, classes)
-    return {
+    record = {
         "path": path, "class": name, "classes": classes, "library": library,
         "children": sum(1 for _ in layer.children()), "weights": weights,
         "settings": layer_settings(framework, entry, _named(framework, entry, classes), layer) if entry else {},
     }  # fmt: skip
+    remade = reparametrized(framework, layer)
+    return record | ({"reparametrized": remade} if remade else {})
 
 
 def _named(framework: str, entry: Entry, classes: list[str]) -> str:

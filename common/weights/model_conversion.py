@@ -19,6 +19,7 @@ from ..errors import BadInput, listed
 from . import WeightFile
 from .fit import LISTED, misfits
 from .recipe_conversion import ConvertedTensor, same_bits
+from .reparametrized import elsewhere
 from .rules import View, joined, rows_of_part, to_canonical
 
 
@@ -50,6 +51,20 @@ def layout_of(modules: list[dict], views: dict[str, View], stored_shapes: Mappin
     return Layout(views, {name: tuple(shape) for name, shape in stored_shapes.items() if name in known}, copies)
 
 
+def require_rules(views: Mapping[str, View]) -> None:
+    """Refuse what nobody knows how the other framework has it.
+
+    Raises:
+        BadInput: the weights that are re-parametrised by something that has no rule; each is named once.
+    """
+    unruled = list(dict.fromkeys(view.unruled for view in views.values() if view.unruled))
+    if unruled:
+        raise BadInput(
+            f"{listed(unruled, LISTED)}: only weight_norm and spectral_norm have a rule; take it off "
+            "(such as with remove_parametrizations) before the weights are saved"
+        )
+
+
 def other_layout(framework: str, modules: list[dict], views: dict[str, View]) -> Layout:
     """The layout of the same model in the other framework, under the same paths.
 
@@ -67,7 +82,7 @@ def other_layout(framework: str, modules: list[dict], views: dict[str, View]) ->
     shapes: dict[str, tuple[int, ...]] = {}
     for view in moved.values():
         end = view.rows[1] if view.rows else 0
-        shape = view.shape[::-1] if view.transposed else view.shape
+        shape = view.tensor_shape
         shapes[view.stored_name] = (max(end, shapes.get(view.stored_name, (0,))[0]), *shape[1:]) if view.rows else shape
     return Layout(moved, shapes, {})
 
@@ -75,21 +90,39 @@ def other_layout(framework: str, modules: list[dict], views: dict[str, View]) ->
 def _elsewhere(framework: str, entries: Mapping[str, Entry], view: View, views: Mapping[str, View]) -> View:
     """A view of the same weight where the other framework has it."""
     parent, _, last = view.owner.rpartition(".")
-    for path, name in ((parent, joined(last, view.leaf)), (view.owner, view.leaf)):
+    leaf = view.weight or view.leaf
+    for path, name in ((parent, joined(last, leaf)), (view.owner, leaf)):
         above = entries.get(path)
         rows = above.rows(name) if above else []
         if above and rows:
             break
     else:
-        return replace(view, stored_name=view.name, transposed=False, rows=None)
+        return _of_no_rule(framework, entries, view)
+    if framework == "torch" and not rows[0].paddle:
+        raise BadInput(f"{view.name}: Paddle's {above.kind} has no such weight; make the model without it")
+    if view.suffix:
+        return elsewhere(framework, view, path, rows[0])
     if framework == "torch":
-        if not rows[0].paddle:
-            raise BadInput(f"{view.name}: Paddle's {above.kind} has no such weight; make the model without it")
-        return replace(view, stored_name=joined(path, rows[0].paddle), transposed=rows[0].transposed, rows=None)
+        flat = (1, *view.shape) if rows[0].flat else None
+        about = {"transposed": rows[0].transposed, "rows": None, "stored_shape": flat}
+        return replace(view, stored_name=joined(path, rows[0].paddle), **about)
     together = {joined(path, row.name) for row in above.weights if row.torch == rows[0].torch}
     row = rows[0] if len({views[sibling].shape for sibling in together}) == 1 else rows[-1]
     part = rows_of_part(row.part, view.shape[0]) if row.part else None
-    return replace(view, stored_name=joined(path, row.torch), transposed=False, rows=part)
+    return replace(view, stored_name=joined(path, row.torch), transposed=False, rows=part, stored_shape=None)
+
+
+def _of_no_rule(framework: str, entries: Mapping[str, Entry], view: View) -> View:
+    """What a model keeps for itself is the same in the other; not so what lies in a layer that turns its weights."""
+    owner = entries.get(view.owner)
+    if owner and len(view.shape) > 1 and any(row.transposed for row in owner.weights):
+        raise BadInput(
+            f"{view.name}: nothing is known of such a weight of a {owner.kind} layer, whose own weight Paddle keeps "
+            "transposed; give the models of both frameworks"
+        )
+    if view.suffix:
+        return elsewhere(framework, view, view.owner, None)
+    return replace(view, stored_name=view.name, transposed=False, rows=None, stored_shape=None)
 
 
 def _counters(entries: Mapping[str, Entry], views: Mapping[str, View]) -> dict[str, View]:
@@ -148,8 +181,9 @@ def rows_of(
         done = [] if first.stored_name == second.stored_name else [f"renamed from {first.stored_name}"]
         done += ["transposed"] if first.transposed != second.transposed else []
         done += ["packed"] if second.rows and not first.rows else ["unpacked"] if first.rows and not second.rows else []
-        shape = second.shape[::-1] if second.transposed else second.shape
-        rows.append(ConvertedTensor(second.stored_name, shape, arrays[x].dtype.name, ", ".join(done) or "kept"))
+        rows.append(
+            ConvertedTensor(second.stored_name, second.tensor_shape, arrays[x].dtype.name, ", ".join(done) or "kept")
+        )
     return rows
 
 

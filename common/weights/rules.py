@@ -8,49 +8,15 @@ moments. Nothing is told from shapes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..dictionary.entry import Entry, Weight
 from ..dictionary.index import layer_entry
+from .reparametrized import reparametrized_views
+from .view import View, joined
 
-
-@dataclass(frozen=True)
-class View:
-    """One canonical array: `owner` is the path of the layer that it belongs to, `leaf` its name there.
-
-    `stored_name` is the framework's state-dict name. `rows`: which of the tensor's rows. `shape` is the canonical one.
-    `identity` is equal for views of one shared tensor.
-    """
-
-    owner: str
-    leaf: str
-    stored_name: str
-    kind: str
-    shape: tuple[int, ...]
-    transposed: bool = False
-    rows: tuple[int, int] | None = None
-    trained: bool = True
-    identity: int = 0
-
-    @property
-    def name(self) -> str:
-        return joined(self.owner, self.leaf)
-
-    def take(self, tensor: np.ndarray) -> np.ndarray:
-        """The canonical array, from the framework's tensor or anything of its shape; the same memory where possible."""
-        part = tensor if self.rows is None else tensor[self.rows[0] : self.rows[1]]
-        return np.ascontiguousarray(part.T) if self.transposed else part
-
-    def put(self, array: np.ndarray, tensor: np.ndarray) -> None:
-        """Write the canonical array into the framework's tensor."""
-        part = tensor if self.rows is None else tensor[self.rows[0] : self.rows[1]]
-        part[...] = array.T if self.transposed else array
-
-
-def joined(path: str, name: str) -> str:
-    return f"{path}.{name}" if path and name else path or name
+__all__ = ["View", "joined", "rows_of_part", "to_canonical", "to_framework", "weight_views"]
 
 
 def weight_views(framework: str, modules: Sequence[Mapping]) -> dict[str, View]:
@@ -61,6 +27,7 @@ def weight_views(framework: str, modules: Sequence[Mapping]) -> dict[str, View]:
             is trained, and an identity that tells shared tensors.
     """
     views: dict[str, View] = {}
+    instead = reparametrized_views(framework, modules)
     inside: list[str] = []  # recurrent layers of Paddle hold their weights a second time, in cells below them
     for module in modules:
         path = module["path"]
@@ -70,13 +37,17 @@ def weight_views(framework: str, modules: Sequence[Mapping]) -> dict[str, View]:
         if entry is not None and entry.inner_layers:
             inside.append(path)
         for stored, weight in module["weights"].items():
-            for view in _views(framework, path, entry, stored, weight):
+            known = instead.get(joined(path, stored))
+            for view in [known] if known else _views(framework, path, entry, stored, weight):
                 views[view.name] = view
     return views
 
 
 def _views(framework: str, path: str, entry: Entry | None, stored: str, weight: Mapping) -> list[View]:
-    about = {"stored_name": joined(path, stored), "trained": weight["trained"], "identity": weight["identity"]}
+    about = {
+        "stored_name": joined(path, stored), "trained": weight["trained"], "identity": weight["identity"],
+        "buffer": weight.get("buffer", False),
+    }  # fmt: skip
     shape = tuple(weight["shape"])
     rows = [row for row in (entry.weights if entry else ()) if getattr(row, framework) == stored]
     if entry is None or not rows:
@@ -90,8 +61,13 @@ def _view(framework: str, path: str, kind: str, row: Weight, shape: tuple[int, .
     if row.part is not None:
         rows = rows_of_part(row.part, shape[0] // row.part[1])
         shape = (rows[1] - rows[0], *shape[1:])
-    shape = shape[::-1] if turned else shape
-    return View(joined(path, inner), leaf, kind=row.layer or kind, shape=shape, transposed=turned, rows=rows, **about)
+    shape, stored_shape = shape[::-1] if turned else shape, None
+    if row.flat and len(shape) > 1:
+        shape, stored_shape = (shape[-1],), shape
+    return View(
+        joined(path, inner), leaf, kind=row.layer or kind, shape=shape, transposed=turned, rows=rows,
+        stored_shape=stored_shape, **about,
+    )  # fmt: skip
 
 
 def rows_of_part(part: tuple[int, int], height: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..entry import AFFINE, BIAS, BIAS_ROW, WEIGHT, Contrast, Entry, argument, entry, setting, weight
+from ..entry import BIAS, BIAS_ROW, WEIGHT, Contrast, Entry, argument, entry, setting, weight
 from ..formula import Arrays, Call, Variants, reversed_operands
 from ..proof import Proof, index, proved, proved_layer, real
 
@@ -57,7 +57,8 @@ ENTRIES: tuple[Entry, ...] = (
                  proved(real(5, 3), real(4, 3, transposed=True), real(4)))),
     entry("bilinear", "nn.Bilinear F.bilinear bilinear", "nn.Bilinear F.bilinear",
           (*(argument(name, decides=False) for name in ("in1_features", "in2_features", "out_features")), BIASED),
-          AFFINE, differs=(Contrast("shape of the bias", "[out]", "[1, out]"),),
+          (WEIGHT, weight("bias", flat=True, suffix="b_0")),
+          differs=(Contrast("shape of the bias", "[out]", "[1, out]"),),
           proof=proved_layer(real(6, 3), real(6, 4), in1_features=3, in2_features=4, out_features=5)),
     entry("embedding", "nn.Embedding F.embedding embedding", "nn.Embedding F.embedding",
           (argument("num_embeddings", decides=False), argument("embedding_dim", decides=False),
