@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import paddle
+from paddle.jit.dy2static.program_translator import ProgramTranslator
 from paddle.nn import Layer as Model
 
 from ...common.errors import BadInput
@@ -120,7 +121,7 @@ def opened(function: Callable) -> Callable:
 
 @contextlib.contextmanager
 def intercept(handler: Callable, model: Model) -> Iterator[None]:
-    translator = paddle.jit.dy2static.program_translator.ProgramTranslator.get_instance()
+    translator = ProgramTranslator.get_instance()
     before = translator.enable_to_static
     translator.enable(False)  # what is made static runs as it was written
     try:

@@ -106,10 +106,11 @@ def _give_gradient(tensor: Tensor, gradient: Tensor) -> None:
     try:
         tensor.grad = gradient
     except RuntimeError:  # Paddle 2.6 copies into what is left of the last one, which has another type
-        for dtype in {"float16", "float32", "float64"} - {str(gradient.dtype).rpartition(".")[2]}:
+        for dtype in (paddle.float16, paddle.float32, paddle.float64):
             with contextlib.suppress(RuntimeError):
                 tensor.grad = gradient.astype(dtype)
-        share(gradient, tensor.grad)
+        if tensor.grad is not None:
+            share(gradient, tensor.grad)
 
 
 def share(source: Tensor, target: Tensor) -> None:
