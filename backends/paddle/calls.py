@@ -7,7 +7,7 @@ import functools
 import sys
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import paddle
 from paddle.jit.dy2static.program_translator import ProgramTranslator
@@ -43,6 +43,8 @@ class _Exchanged:
     methods of a tensor, and where the model's own modules and layers hold them under a name of theirs."""
 
     silent = False
+    current: _Exchanged | None = None
+    of_builtins: ClassVar[dict[object, Callable]] = {}  # made once: there are more than a thousand
 
     def __init__(self, handler: Callable, model: Model) -> None:
         self.handler, self.model = handler, model
@@ -50,6 +52,8 @@ class _Exchanged:
         self.undo: list[Callable[[], None]] = []
 
     def __enter__(self) -> None:
+        self.undo.append(functools.partial(setattr, _Exchanged, "current", _Exchanged.current))
+        _Exchanged.current = self
         for name in PLACES:
             if name in sys.modules:
                 self._namespace(sys.modules[name])
@@ -90,17 +94,19 @@ class _Exchanged:
 
     def _teller(self, name: str, function: Callable) -> Callable:
         """A function that tells the handler, unless it is called by one that has told already."""
-        if function in self.telling:
-            return self.telling[function]
+        known = self.of_builtins if isinstance(function, types.BuiltinFunctionType) else self.telling
+        if function in known:
+            return known[function]
 
         @functools.wraps(function)
         def telling(*args, **kwargs):
-            if _Exchanged.silent:
+            seen = _Exchanged.current
+            if _Exchanged.silent or seen is None:
                 return function(*args, **kwargs)
             with quiet():
-                return self.handler(name, function, args, kwargs)
+                return seen.handler(name, function, args, kwargs)
 
-        self.telling[function] = telling
+        known[function] = telling
         return telling
 
 
