@@ -65,10 +65,10 @@ class CallsAgain:
     def ready(self, recording: Any) -> Iterator[CallsAgain]:
         """Within, calls can be made again as they are in a watched pass, and are not seen."""
         with (
+            self.model.precision(self.run.dtype),
             recording.watching(),
             recording.unseen(),
             self.tensors.without_gradients(),
-            self.model.backend.device.default_dtype(self.run.dtype),
         ):
             yield self
 

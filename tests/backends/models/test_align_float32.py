@@ -1,4 +1,4 @@
-"""What Paddle keeps in float32 takes part in a float64 pass as it was told; and nobody's own layer is taken for another."""
+"""What Paddle keeps in float32 takes part in a float64 pass as it was told; and nobody's own layer is replaced."""
 
 from __future__ import annotations
 
