@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from dualport.common.atomic import make_folder
-    from dualport.common.compare.explanation.divergence import explain_difference
+    from dualport.common.compare.explanation.divergence import explain_difference, guarded
     from dualport.common.compare.located import locate_from_traces
     from dualport.common.compare.matching.layers import parse_map
     from dualport.common.compare.models import diff
@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     with open_trace(arguments.first) as a, open_trace(arguments.second) as b, TracingProgress() as progress:
         comparison = diff(a, b, parse_map(arguments.map), lambda mode: progress.show("compare", mode))
         if not comparison.ok:
-            locate_from_traces(comparison, a, b)
+            with guarded(comparison, "where it parts"):
+                locate_from_traces(comparison, a, b)
             progress.show("explain", "what is known to differ")
             comparison.explanations += explain_difference(comparison, a, b)
     return show(comparison, folder, arguments)

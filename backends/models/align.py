@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...common.compare.explanation.divergence import explain_difference
+from ...common.compare.explanation.divergence import explain_difference, guarded
 from ...common.compare.explanation.renamed_layers import crossed_explanation, mapping_by_graph
 from ...common.compare.located import locate_from_traces, mark, parted
 from ...common.compare.matching.layers import Matching
@@ -140,13 +140,17 @@ def _aligned(
             comparison = diff(a, b, pair.mapped, lambda mode: tell("compare", mode), matching)
             if comparison.ok or not explain:
                 return comparison
-            _locate(pair, folder, comparison, (a, b), workers, tell)
+            with guarded(comparison, "where it parts"):
+                _locate(pair, folder, comparison, (a, b), workers, tell)
             tell("explain", "what is known to differ")
             comparison.explanations += explain_difference(comparison, a, b, Path(folder) / OWN)
-            others = mapping_by_graph(graph_of(a), graph_of(b), comparison.matching)
+            others: dict[str, str] = {}
+            with guarded(comparison, "names"):
+                others = mapping_by_graph(graph_of(a), graph_of(b), comparison.matching)
     if others:
         tell("explain", "layers under other names")
-        comparison.explanations += _crossed(pair, others, workers)
+        with guarded(comparison, "names"):
+            comparison.explanations += _crossed(pair, others, workers)
     return comparison
 
 
@@ -171,12 +175,12 @@ def _locate(
     if "float64" in pair.plan.dtypes:
         tell(target, "where it parts")
         task = {target: (_search, (target, pair, folder, wanted))}
-        with contextlib.suppress(Exception):  # nothing that explains may take the verdict down
+        with guarded(comparison, "where it parts"):
             found = _run(task, workers, lambda who, event: None)[target]
             for mode, each in found.items():
-                mark(comparison, mode, comparison.runs_of(*traces, mode), each)
+                mark(comparison, mode, comparison.runs_of(traces[0], traces[1], mode), each)
             return
-    locate_from_traces(comparison, *traces)
+    locate_from_traces(comparison, traces[0], traces[1])
 
 
 def _crossed(pair: Pair, others: dict[str, str], workers: Workers | None) -> list:

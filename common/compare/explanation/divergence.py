@@ -11,6 +11,7 @@ from pathlib import Path
 from ...dictionary.index import MOMENT_SHARE
 from ...dictionary.operations.normalization import STATISTICS
 from ...distance import relative_error
+from ...errors import Interrupted
 from ...traces.reading import Trace
 from ..matching.calls import CallPair
 from ..models import Comparison
@@ -18,7 +19,7 @@ from ..row import Row
 from ..verdict import Rung
 from ..wording import NOTES, name
 from .call import explain
-from .evidence import Explanation
+from .evidence import Explanation, removes
 from .recorded import Recorded
 from .training import explain_exchanged, explain_gradient, explain_initial, explain_statistics, explain_step
 
@@ -56,6 +57,8 @@ def guarded(comparison: Comparison, what: str) -> Iterator[None]:
     """What fails within is left out and said: nothing that explains may take the verdict down."""
     try:
         yield
+    except Interrupted:
+        raise
     except Exception as error:
         reason = (str(error).splitlines() or ["no reason given"])[0][:REASON]
         note = NOTES["explanation failed"].format(what, type(error).__name__, reason)
@@ -75,7 +78,21 @@ def _forward(rung: Rung, recorded: Recorded) -> list[Explanation]:
     rows = [row for row in rung.rows if row.by_itself and row.place.pair >= 0][:MOST]
     for row in rows:
         explanations += _told(recorded, row, partial(_call, recorded, recorded.pairs[row.place.pair]))
-    return explanations if rows else _outputs(rung, recorded)
+    if rows:
+        return explanations
+    for row in [row for row in rung.rows if not row.same and row.place.pair >= 0][:MOST]:
+        explanations += _told(recorded, row, partial(_call_given_the_same, recorded, recorded.pairs[row.place.pair]))
+    return explanations or _outputs(rung, recorded)
+
+
+def _call_given_the_same(recorded: Recorded, pair: CallPair) -> list[Explanation]:
+    """Of calls that nothing else was found out about: whether their labels, indices or settings explain them, where
+    the first thing that both are given agrees."""
+    evidence = recorded.evidence(pair)
+    if evidence is None or not all(evidence.inputs):
+        return []
+    first, second = (inputs[0] for inputs in evidence.inputs)
+    return explain(evidence) if removes(relative_error(first, second)) else []
 
 
 def _call(recorded: Recorded, pair: CallPair) -> list[Explanation]:

@@ -10,7 +10,10 @@ import numpy as np
 import paddle
 import pytest
 import torch
+from dualport.backends.models import align as align_module
 from dualport.common.compare.explanation import divergence
+from dualport.common.compare.explanation.call import Evidence, explain
+from dualport.common.errors import Interrupted
 from paddle.nn import functional as PF  # noqa: N812
 from torch.nn import functional as TF  # noqa: N812
 
@@ -48,10 +51,10 @@ class Cause:
     layers: tuple[dict, dict] = field(default_factory=lambda: LINEAR)
     never: str = "no such text"
 
-    def compare(self, **more):
+    def compare(self, steps: int = 0, optimizer: object = "adam"):
         one = made(paddle.nn.Layer, self.layers[0], self.paddle)
         other = made(torch.nn.Module, self.layers[1], self.torch)
-        return align(one, other, self.inputs, **({"dtypes": ["float64"]} | more))
+        return align(one, other, self.inputs, dtypes=["float64"], steps=steps, optimizer=optimizer)
 
 
 def both(**layers: Callable) -> tuple[dict, dict]:
@@ -160,12 +163,6 @@ CAUSES = {
         [TOKENS],
         ({"e": lambda: paddle.nn.Embedding(10, 4, padding_idx=0)}, {"e": lambda: torch.nn.Embedding(10, 4)}),
     ),
-    "a cast": Cause(
-        lambda s, x: s.b(s.a(x)),
-        lambda s, x: s.b(s.a(x).bfloat16().to(x.dtype)),
-        "with its input in bfloat16",
-        layers=both(a=lambda nn: nn.Linear(6, 6), b=lambda nn: nn.Linear(6, 6)),
-    ),
     "batch_first": Cause(
         lambda s, x: s.r(x)[0],
         lambda s, x: s.r(x)[0],
@@ -175,8 +172,8 @@ CAUSES = {
     ),
     "corners of a grid": Cause(
         lambda s, x, grid: PF.grid_sample(s.c(x), grid),
-        lambda s, x, grid: TF.grid_sample(s.c(x), grid),
-        "align_corners is True in paddle and not given in torch",
+        lambda s, x, grid: TF.grid_sample(s.c(x), grid, align_corners=False),
+        "align_corners is True in paddle and False in torch",
         [IMAGES, GRID],
         CONV,
     ),
@@ -234,6 +231,31 @@ def test_an_explanation_that_fails_is_left_out_and_said(monkeypatch) -> None:
     note = next(note for note in found.notes if "explanation" in note)
     assert "gelu" in note
     assert "(ZeroDivisionError: nobody thought of this)" in note
+
+
+def test_a_search_that_fails_is_left_out_and_said_but_a_signal_ends_it(monkeypatch) -> None:
+    def broken(*given, tell):
+        raise ZeroDivisionError("nobody thought of this")
+
+    monkeypatch.setattr(align_module, "_search", broken)
+    found = CAUSES["gelu"].compare()
+    assert not found.ok
+    assert any("of where it parts was left out: it failed (ZeroDivisionError" in note for note in found.notes)
+    with pytest.raises(Interrupted), divergence.guarded(found, "names"):
+        raise Interrupted("stopped", 130)
+
+
+def test_a_cast_inside_a_call_is_named() -> None:
+    x, weight = (torch.from_numpy(SCORES).double() + 0.1, torch.ones(4, 6).double().cumsum(1) / 7)
+    one, other = (TF.linear(given, weight).numpy() for given in (x, x.bfloat16().double()))
+    given, held = [x.numpy()], {"weight": weight.numpy()}
+    evidence = Evidence(
+        ("paddle", "torch"), ("linear", "linear"), (given, given), (one, other), ({}, {}), (held, held), True
+    )
+    found = explain(evidence)
+    assert [each.text for each in found if each.removed] == [
+        "torch's linear is paddle's linear with its input in bfloat16: so applied in paddle, the outputs agree"
+    ]
 
 
 def clipping(bound: float):
