@@ -43,7 +43,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--map", action="append", default=[], metavar="PADDLE=TORCH", help="which layer of your models "
                         "is which, where nothing tells them apart")  # fmt: skip
-    parser.add_argument("--verify", action="store_true", help="also run both frameworks and compare their outputs")
+    parser.add_argument("--drop", action="append", default=[], metavar="PATTERN",
+                        help="leave out what the file holds beside your model's weights: '*total_ops'")  # fmt: skip
+    parser.add_argument("--verify", action=argparse.BooleanOptionalAction, default=None,
+                        help="run both frameworks and compare their outputs; with two models that is done unless "
+                        "--no-verify is given, and the file is written only if they agree")  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="print the last line only")
 
 
@@ -79,7 +83,7 @@ def _run_models(arguments: argparse.Namespace) -> int:
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-    from dualport.backends.models.convert import convert_model, verify_model
+    from dualport.backends.models.convert import convert_model
     from dualport.common.compare.matching.layers import parse_map
     from dualport.common.errors import BadInput
     from dualport.common.traces.inputs import parse_inputs
@@ -99,14 +103,23 @@ def _run_models(arguments: argparse.Namespace) -> int:
         layer_map=parse_map(arguments.map),
         key=arguments.key,
         source_dtype=arguments.source_dtype,
+        drop=arguments.drop,
+        verify=arguments.verify,
     )
     if not arguments.quiet:
         _print_rows(done.conversion)
+    for note in done.notes:
+        print(f"note: {note}")
     conversion = done.conversion
-    print(
-        f"{conversion.source} -> {conversion.target}: {conversion.recipe}; read back, it gives the source bit for bit"
-    )
-    return _show_agreement(verify_model(done, inputs)) if arguments.verify else 0
+    failed = _show_agreement(done.checks)
+    if failed:
+        print(f"{conversion.target}: is not written, since the outputs differ; --no-verify writes it all the same")
+        return failed
+    back = "bit for bit" if conversion.exact else "to the precision of the model's type"
+    print(f"{conversion.source} -> {conversion.target}: {conversion.recipe}; read back, it gives the source {back}")
+    if done.unverified:
+        print(f"not verified: {done.unverified}")
+    return 0
 
 
 def _print_rows(done) -> None:

@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ...common.atomic import atomic_path
-from ...common.compare.facts import About
-from ...common.compare.matching.graph import nodes_of
+from ...common.compare.matching.graph import Node, nodes_of
 from ...common.compare.matching.layers import Matching, match_nodes
-from ...common.compare.row import Row, judged
-from ...common.compare.rungs.known import known_rows
-from ...common.distance import relative_error
-from ...common.errors import BadInput, by_size
+from ...common.compare.row import Row
+from ...common.errors import BadInput, listed
 from ...common.traces.inputs import Input
 from ...common.traces.plan import Plan
 from ...common.weights import read, write
 from ...common.weights.files import framework_of
+from ...common.weights.fit import LISTED
 from ...common.weights.model_conversion import (
     Layout,
     canonical_of,
     comes_back,
     framework_arrays,
     layout_of,
+    needless,
     other_layout,
+    own_buffer,
     require_rules,
     rows_of,
 )
 from ...common.weights.recipe_conversion import Conversion, framework_of_target
-from ..model_state import stored_arrays
+from ...common.weights.source_arrays import in_types_of, without, without_prefix
 from .model import UserModel
-from .nested_tensors import tensors_in
+from .run_both import outputs_compared
 from .start_weights import sketch
-
-SIZES = (32, 28, 64, 224, 16, 96, 128, 192, 256, 299, 8)  # tried where nobody says the input
-LENGTH = 8  # of a sequence
 
 
 @dataclass
@@ -47,7 +45,18 @@ class Converted:
     conversion: Conversion
     user_models: dict[str, UserModel]
     matching: Matching | None
-    reading: dict[str, str | None]  # what had to be said to read the source
+    source_arrays: dict[str, np.ndarray]  # the source's state dict, as it was converted
+    notes: list[str] = field(default_factory=list)  # what was done besides, a sentence each
+    checks: list[Row] = field(default_factory=list)  # both models run
+    unverified: str = ""  # why they were not
+
+    @property
+    def agrees(self) -> bool:
+        return all(row.ok for row in self.checks)
+
+
+class _PartError(Exception):
+    """The outputs of the two models part: the file is not put in place."""
 
 
 def convert_model(
@@ -60,6 +69,8 @@ def convert_model(
     layer_map: Mapping[str, str] | None = None,
     key: str | None = None,
     source_dtype: str | None = None,
+    drop: Sequence[str] = (),
+    verify: bool | None = None,
 ) -> Converted:
     """Write `source` as `target` by the kinds of the layers of the user's own models, whole or not at all.
 
@@ -67,13 +78,17 @@ def convert_model(
         models: framework → `file.py:Name`; one is enough where both have the same paths.
         inputs: needed to match layers of other names, which a pass through both models tells apart.
         layer_map: path in Paddle's model → path in PyTorch's.
+        drop: patterns of names in the file that are left out.
+        verify: whether both models are run, and the file is written only if they agree; None: where both models are
+            there and the input can be told.
 
     Raises:
         BadInput: the file does not fit the model, or a layer has no certain counterpart; all are listed.
     """
     into = framework_of_target(source, target)
-    reading = {"key": key, "dtype": source_dtype}
-    file = read(source, kind="weights", **reading)
+    if verify and len(models) < 2:
+        raise BadInput("--verify runs both models: give --paddle and --torch")
+    file = read(source, kind="weights", key=key, dtype=source_dtype)
     origin = framework_of(file)
     if Path(target).suffix.lower() == ".pdopt":
         raise BadInput(f"{target}: is for optimiser state; write weights to a .pdparams, .pt or .safetensors file")
@@ -96,20 +111,50 @@ def convert_model(
         layouts[other] = other_layout(known, user_models[known].modules, user_models[known].views)
         pairs = {name: name for name in layouts[origin].views if name in layouts[into].views}
     reference = models.get(origin) or models[into]
-    canonical = canonical_of(file, layouts[origin], reference)
+    given, notes = without(source, file.arrays, drop)
+    given, more = without_prefix(given, layouts[origin].shapes.keys() - needless(layouts[origin]))
+    canonical = canonical_of(source, given, layouts[origin], reference)
+    types = {name: array.dtype for name, array in user_models[into].stored.items()} if into in user_models else {}
     moved = {y: canonical[x] for x, y in pairs.items() if x in canonical}
+    moved, cast, exact = in_types_of(layouts[into].views, moved, types)
+    canonical |= {x: moved[y] for x, y in pairs.items() if y in moved}
     arrays = framework_arrays(layouts[into], moved)
+    notes += [*more, *cast, *_own_buffers(user_models.get(into), layouts[into], arrays, into)]
+    notes += _left_behind(layouts[origin], pairs, canonical, origin)
     missing = [name for name in layouts[into].shapes if name not in arrays]
     if missing:
         raise BadInput(f"{source}: has nothing for {', '.join(missing[:20])} of {models.get(into) or models[origin]}")
     names = _tensor_names(user_models) if into == "paddle" else None
-    with atomic_path(target) as temporary:
+    rows = rows_of(layouts[origin], layouts[into], pairs, canonical)
+    whole = Conversion(source, target, reference, "model", rows, exact)
+    done = Converted(whole, user_models, matching, framework_arrays(layouts[origin], canonical), notes)
+    stored = "bfloat16" if any(array.dtype.name == "bfloat16" for array in arrays.values()) else None
+    with contextlib.suppress(_PartError), atomic_path(target) as temporary:
         write(temporary, arrays, names=names, metadata={"format": "pt"})
-        again = read(temporary).arrays
+        again = read(temporary, dtype=stored).arrays
         if not comes_back(canonical, pairs, layouts[into], again):
             raise BadInput(f"{target}: does not come back as it was; nothing is written, please report this")
-    rows = rows_of(layouts[origin], layouts[into], pairs, canonical)
-    return Converted(Conversion(source, target, reference, "model", rows, True), user_models, matching, reading)
+        if verify is not False and len(models) == 2:
+            _verify(done, (origin, into), again, inputs, must=bool(verify or inputs))
+            if not done.agrees:
+                raise _PartError
+    return done
+
+
+def _own_buffers(model: UserModel | None, layout: Layout, arrays: dict[str, np.ndarray], into: str) -> list[str]:
+    """Give the buffers that the source has not, as the target's own model made them."""
+    own = [view.stored_name for view in layout.views.values() if own_buffer(view) and view.stored_name not in arrays]
+    if model is None or not own:
+        return []
+    arrays |= {name: model.stored[name] for name in own}
+    return [
+        f"{listed(own, LISTED)}: not in the source, so {into}'s model keeps its own values (no optimizer steps them)"
+    ]
+
+
+def _left_behind(layout: Layout, pairs: Mapping[str, str], canonical: Mapping, origin: str) -> list[str]:
+    left = [name for name, view in layout.views.items() if own_buffer(view) and name in canonical and name not in pairs]
+    return [f"{listed(left, LISTED)}: of {origin}'s model alone, a buffer; left out"] if left else []
 
 
 def _layout(model: UserModel) -> Layout:
@@ -132,6 +177,11 @@ def _match(
         nodes[name] = sketch(model)[0] if run else nodes_of(model.views, [], {}, [])
     if origin == "torch":
         layer_map = {y: x for x, y in layer_map.items()}
+    buffers = [_bare_buffers(nodes[side]) for side in (origin, into)]
+    for side, ours, others in ((origin, *buffers), (into, *buffers[::-1])):
+        for name in ours.keys() - layer_map.keys() - set(layer_map.values()):
+            if ours[name] not in others.values():  # what only one side keeps for itself
+                del nodes[side][name]
     matching = match_nodes(nodes[origin], nodes[into], layer_map)
     why = "the weights cannot be converted" + (
         "" if run else " by names alone (give --input, so that a pass tells more)"
@@ -140,79 +190,22 @@ def _match(
     return matching
 
 
-def verify_model(done: Converted, inputs: Sequence[Input]) -> list[Row]:
-    """Load both files by each framework's own strict loading, run both models on the same input, compare the outputs.
-
-    Raises:
-        BadInput: a model is missing, its framework does not take the file, or the input cannot be told.
-    """
-    if len(done.user_models) < 2:
-        raise BadInput("--verify runs both models: give --paddle and --torch")
-    conversion = done.conversion
-    order = []  # the source's model first
-    for path, reading in ((conversion.source, done.reading), (conversion.target, {})):
-        file = read(path, kind="weights", **reading)
-        model = done.user_models[framework_of(file)]
-        order.append(model)
-        model.backend.weights.load_strictly(model.model, file.arrays)
-        model.start_from(stored_arrays(model.backend, model.model, model.views))
-    tried = [list(inputs)] if inputs else _guesses(order[0])
-    for place, guess in enumerate(tried):
-        for dtype in ("float64", "float32"):  # a model that says float32 itself cannot run in float64
-            try:
-                outputs = [_outputs(model, guess, dtype) for model in order]
-            except BadInput:
-                if place == len(tried) - 1 and dtype == "float32":
-                    raise
-                continue
-            return [*_checks(order, outputs, conversion, dtype), *_known(order, done.matching)]
-    raise BadInput("the input of the models cannot be told from their layers: give --input, such as --input 4,3,32,32")
+def _bare_buffers(nodes: Mapping[str, Node]) -> dict[str, tuple]:
+    """Buffers that stand for themselves: name → the last word of it, and the shape."""
+    return {
+        name: (view.leaf, view.shape)
+        for name, node in nodes.items()
+        if len(node.weights) == 1 and own_buffer(view := next(iter(node.weights.values())))
+    }
 
 
-def _known(order: list[UserModel], matching: Matching | None) -> list[Row]:
-    """What is known to differ whatever the models are run on, such as a row at padding_idx that is not zero."""
-    pairs = [(x, y) for x, y, _ in matching.pairs] if matching else []
-    names, modules = [model.framework for model in order], [model.modules for model in order]
-    return known_rows(names, modules, pairs, order[0].start.get)
-
-
-def _guesses(model: UserModel) -> list[list[Input]]:
-    """Inputs that the first layer with weights may take."""
-    for view in model.views.values():
-        shape = list(view.shape)
-        if view.leaf != "weight":
-            continue
-        if view.kind.startswith("conv") and len(shape) > 2:
-            inner = len(shape) - 2
-            channels = shape[0] if "transpose" in view.kind else shape[1] * _groups(model, view.owner)
-            return [[Input("", (2, channels, *(size,) * inner))] for size in SIZES]
-        if view.kind == "linear":
-            return [[Input("", (2, shape[1]))], [Input("", (2, LENGTH, shape[1]))]]
-        if view.kind == "embedding":
-            return [[Input("", (2, LENGTH), "int64", (0, shape[0] - 1))]]
-    return []
-
-
-def _groups(model: UserModel, path: str) -> int:
-    module = next(module for module in model.modules if module["path"] == path)
-    return int(module["settings"].get("groups") or 1)
-
-
-def _outputs(model: UserModel, inputs: list[Input], dtype: str) -> list[np.ndarray]:
-    model.plan = replace(model.plan, inputs=inputs)
-    with model.kept():
-        model.prepare(dtype, "eval")
-        outputs, _ = model.forward(model.recording(), dtype)
-        tensors = model.backend.tensors
-        return [tensors.to_array(tensor) for _, tensor in tensors_in(outputs, tensors.is_tensor)]
-
-
-def _checks(order: list[UserModel], outputs: list[list[np.ndarray]], conversion: Conversion, dtype: str) -> list[Row]:
-    files = (conversion.source, conversion.target)
-    first, second = (f"{model.framework} ({Path(file).name})" for model, file in zip(order, files, strict=True))
-    if [output.shape for output in outputs[0]] != [output.shape for output in outputs[1]]:
-        return [judged(About("shapes of outputs", first, second), float("inf"), "float64 forward")]
-    inputs = ", ".join(by_size(wanted.shape) for wanted in order[0].plan.inputs)
-    worst = max((relative_error(b, a) for a, b in zip(*outputs, strict=True)), default=float("inf"))
-    quantity = "float64 forward" if dtype == "float64" else "converted model, float32 forward"
-    return [judged(About("outputs of a model", first, second, f"{inputs} in {dtype}"), worst, quantity)]
+def _verify(done: Converted, sides: tuple[str, str], written: dict[str, np.ndarray], inputs, must: bool) -> None:
+    """Run both models; where nobody said the input and none can be guessed, say so."""
+    try:
+        order = [done.user_models[side] for side in sides]  # the source's model first
+        files = (done.conversion.source, done.conversion.target)
+        done.checks = outputs_compared(order, (done.source_arrays, written), files, done.matching, inputs)
+    except BadInput as error:
+        if must:
+            raise
+        done.unverified = str(error)

@@ -26,7 +26,10 @@ def assign(model: Model, arrays: Mapping[str, np.ndarray]) -> None:
 
 def load_strictly(model: Model, arrays: Mapping[str, np.ndarray]) -> None:
     # Paddle only warns of keys that do not fit: here they count.
-    missing, unexpected = model.set_state_dict({name: paddle.to_tensor(array) for name, array in arrays.items()})
+    try:
+        missing, unexpected = model.set_state_dict({name: paddle.to_tensor(array) for name, array in arrays.items()})
+    except (AssertionError, ValueError) as error:  # another type than the model's
+        raise BadInput(f"Paddle does not take the weights: {' '.join(str(error).split())[:300]}") from None
     if missing or unexpected:
         raise BadInput(f"Paddle misses {missing[:20]} and does not expect {unexpected[:20]}")
 

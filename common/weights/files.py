@@ -23,6 +23,7 @@ from .formats.pdparams import BFLOAT16_OR_INTEGER, name_table, read_paddle, writ
 from .formats.pt import read_torch, write_torch
 from .formats.recognition import format_of
 from .formats.safetensors import FRAMEWORKS, read_safetensors, write_safetensors
+from .formats.shards import read_index
 
 NAMES_KEY = "dualport.names"  # where a .safetensors file keeps Paddle's table of parameter names
 # Extension → whose layout `convert` writes there.
@@ -147,10 +148,35 @@ def _read_safetensors(source: Source, path: str, key: Any, dtype: Any, kind: Any
     return WeightFile(path, "safetensors", framework, None, arrays, names, arrays, metadata=told, verified=verified)
 
 
+def _read_index(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
+    """All shards of a model, each whole and each with the tensors that the index says."""
+    arrays: dict[str, np.ndarray] = {}
+    whole = None
+    for name, wanted in read_index(source).items():
+        place = Path(path).parent / name
+        try:
+            if place.exists() and not place.is_file():
+                raise Malformed(f"its shard {quoted(name)} is no file")
+            with place.open("rb") as file:
+                shard = Source(file, os.fstat(file.fileno()).st_size)
+                form = format_of(shard)
+                if form == "index":
+                    raise Malformed(f"its shard {quoted(name)} is an index itself")
+                whole = _READERS[form](shard, str(place), key, dtype, kind, False)
+        except OSError as error:
+            raise Malformed(f"its shard {quoted(name)} cannot be read ({error.strerror})", "fetch all shards") from None
+        if set(whole.arrays) != set(wanted):
+            raise Malformed(f"its shard {quoted(name)} does not hold what the index says", "fetch both again")
+        arrays |= whole.arrays
+    assert whole is not None  # an index of nothing is refused
+    return WeightFile(path, whole.format, whole.framework, whole.protocol, arrays, tree=arrays, metadata=whole.metadata)
+
+
 _READERS: dict[str, Callable[..., WeightFile]] = {
     "paddle": _read_paddle,
     "torch": _read_torch,
     "safetensors": _read_safetensors,
+    "index": _read_index,
 }
 
 

@@ -16,7 +16,6 @@ from ..dictionary.index import layer_entry
 from ..dictionary.operations.normalization import COUNTER
 from ..dictionary.operations.recurrent import CELLS, NO_WEIGHT
 from ..errors import BadInput, listed
-from . import WeightFile
 from .fit import LISTED, misfits
 from .recipe_conversion import ConvertedTensor, same_bits
 from .reparametrized import elsewhere
@@ -134,18 +133,29 @@ def _counters(entries: Mapping[str, Entry], views: Mapping[str, View]) -> dict[s
     }
 
 
-def canonical_of(file: WeightFile, layout: Layout, model: str) -> dict[str, np.ndarray]:
-    """The canonical arrays of a file.
+def canonical_of(path: str, arrays: Mapping[str, np.ndarray], layout: Layout, model: str) -> dict[str, np.ndarray]:
+    """The canonical arrays of a file, from those that are to be converted.
 
     Raises:
         BadInput: keys are missing, unexpected or misshapen; all are listed.
     """
-    arrays = file.arrays
-    optional = {view.stored_name for view in layout.views.values() if view.leaf == COUNTER}
+    optional = needless(layout)
     wrong = misfits(arrays, layout.shapes, optional, lambda name: _known(name, layout))
     if wrong:
-        raise BadInput(f"{file.path}: does not fit {model}: {listed(wrong, LISTED, '; ')}")
+        extra = any(word.endswith(" unexpected") for word in wrong)
+        step = "; leave out what is not the model's with --drop 'PATTERN', such as --drop '*total_ops'" if extra else ""
+        raise BadInput(f"{path}: does not fit {model}: {listed(wrong, LISTED, '; ')}{step}")
     return to_canonical(layout.views, arrays)
+
+
+def needless(layout: Layout) -> set[str]:
+    """Names that a file need not hold: counters of batches, and buffers that a model makes for itself."""
+    return {view.stored_name for view in layout.views.values() if view.leaf == COUNTER or own_buffer(view)}
+
+
+def own_buffer(view: View) -> bool:
+    """Whether it is a buffer of the user's own model (a mask, positions, frequencies), which no rule is about."""
+    return view.buffer and view.kind == "parameter"
 
 
 def _known(name: str, layout: Layout) -> bool:

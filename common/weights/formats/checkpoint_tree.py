@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import listed
 from .bounded_bytes import DO_NOT_LOAD, Malformed, quoted
-from .pickle_reader import LongBytes, LongText, Name, Ordered
+from .pickle_reader import Attributes, LongBytes, LongText, Name, Ordered
 from .pickled_numpy import PickledArray, PickledScalar, check_truths
 
 MAX_DEPTH = 64
@@ -51,6 +51,8 @@ class _Resolver:
             return node, 1, 0, 0
         if kind is str:
             return node, 1 + len(node) // TEXT_NODE, 0, 0
+        if kind is Attributes:
+            return self.visit(node.state, depth)
         known = self.done.get(id(node))
         if known is None:
             if id(node) in self.open:
@@ -175,6 +177,8 @@ def select(tree: Any, key: str | None, kind: str | None) -> tuple[str | None, An
     wanted = [where for where, optimizer in states.items() if optimizer == (kind == "optimiser")]
     if not wanted and kind is None:
         wanted = list(states)
+    if len(wanted) > 1 and kind == "weights":
+        wanted = _with_arrays(tree, wanted) or wanted
     if len(wanted) > 1:
         raise Malformed(f"it holds {len(wanted)} sets of tensors", _choices(wanted))
     if not wanted:
@@ -183,6 +187,12 @@ def select(tree: Any, key: str | None, kind: str | None) -> tuple[str | None, An
         return None, tree
     dicts = _named(_dicts(tree, None))
     return (None if wanted[0] == "." else wanted[0]), dicts[wanted[0]]
+
+
+def _with_arrays(tree: Any, keys: list[str]) -> list[str]:
+    """Those of several tables that hold more than single numbers, which scores and losses are kept as."""
+    dicts = _named(_dicts(tree, None))
+    return [key for key in keys if any(isinstance(value, np.ndarray) and value.ndim for value in dicts[key].values())]
 
 
 def part_at(tree: Any, key: str | None) -> Any:

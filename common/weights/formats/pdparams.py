@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import BadInput
 from .bounded_bytes import Malformed, Source, quoted
 from .checkpoint_tree import NAME_TABLE, resolve
+from .harmless import harmless_names
 from .pickle_reader import load
 from .pickle_writer import PickleWriter, raw_bytes
 from .pickled_numpy import numpy_names
@@ -32,7 +33,7 @@ def read_paddle(source: Source, dtype: str | None = None) -> tuple[Any, dict[int
     Raises:
         Malformed: damaged, not plain data, or 16-bit integers without `dtype`.
     """
-    content, protocol = load(source, numpy_names())
+    content, protocol = load(source, {**harmless_names(), **numpy_names()})
     tree = resolve(content, source.size)
     del content  # the stand-ins hold the arrays' memory
     names: dict[int, str] = {}

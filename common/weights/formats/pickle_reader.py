@@ -1,7 +1,7 @@
 """A pickle reader that can only make data: dicts, lists, tuples, text, numbers, and stand-ins of the caller's own.
 
 The `pickle` module is not used. A pickle is a program for a small stack machine; this is that machine with the
-opcodes left out that weight files do not need (INST, OBJ, EXT, PERSID, NEWOBJ, STRING, PUT, BYTEARRAY8, …). A name
+opcodes left out that weight files do not need (INST, OBJ, EXT, PERSID, STRING, PUT, BYTEARRAY8, …). A name
 in the file is looked up in the caller's table and nowhere else, so nothing can be imported or called. Large byte
 strings are read from the file straight into arrays of their own: one pass, one copy.
 """
@@ -29,6 +29,7 @@ class Name:
     label: str
     call: Callable[[tuple], Any] | None = None
     value: Any = None
+    new: bool = False  # whether it may also stand before NEWOBJ, as a class does
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,19 @@ class Ordered(dict):
     def build(self, state: object) -> None:
         if type(state) is not dict:
             raise Malformed("an OrderedDict carries something other than attributes")
+
+
+class Attributes:
+    """An object of which only its attributes are kept, as the dict that they came in: never copied, so that a file
+    cannot make much of little."""
+
+    def __init__(self) -> None:
+        self.state: dict = {}
+
+    def build(self, state: object) -> None:
+        if type(state) is not dict:
+            raise Malformed("an object carries something other than attributes")
+        self.state = state
 
 
 def load(
@@ -201,6 +215,13 @@ class _Machine:
             raise Malformed("its pickle calls something that is not a function", DO_NOT_LOAD)
         return function.call(arguments)
 
+    def new(self) -> Any:
+        arguments, function = self.stack.pop(), self.stack.pop()
+        if type(function) is not Name or not function.new or function.call is None or type(arguments) is not tuple:
+            what = function.label if type(function) is Name else "something without a name"
+            raise Malformed(f"it asks to run the class {quoted(what)}, which is refused (nothing was run)", DO_NOT_LOAD)
+        return function.call(arguments)
+
     def build(self) -> None:
         state, target = self.stack.pop(), self.stack[-1]
         if not hasattr(type(target), "build"):
@@ -244,6 +265,7 @@ _PUSH: dict[bytes, Callable[[_Machine], Any]] = {
     b"c": lambda m: m.find(m.line(), m.line()),
     b"\x93": _Machine.named,
     b"R": _Machine.reduce,
+    b"\x81": _Machine.new,
     b"Q": _Machine.persist,
 }
 

@@ -14,10 +14,11 @@ import numpy as np
 from ...errors import BadInput
 from .bounded_bytes import DO_NOT_LOAD, Malformed, Source, quoted
 from .checkpoint_tree import resolve
+from .harmless import harmless_names
 from .pickle_reader import Name, load
 from .pickle_writer import PickleWriter, raw_bytes
 from .pickled_numpy import MAX_AXES, check_shape, numpy_names
-from .pt_zip import Entry, ZipWriter, read_directory, read_entry
+from .pt_zip import TORCHSCRIPT, Entry, ZipWriter, read_directory, read_entry
 
 _TYPES = {
     "float64": "DoubleStorage", "float32": "FloatStorage", "float16": "HalfStorage", "bfloat16": "BFloat16Storage",
@@ -51,14 +52,14 @@ def read_torch(source: Source) -> tuple[Any, int]:
         raise Malformed(f"it {what}", DO_NOT_LOAD if pickles else "give a file that torch.save wrote")
     folder = pickles[0].removesuffix("data.pkl")
     if f"{folder}constants.pkl" in entries:
-        raise Malformed("it is a TorchScript program, not weights", "save the module's state_dict() with torch.save")
+        raise Malformed(*TORCHSCRIPT)
     order = entries.get(f"{folder}byteorder")
     if order and (order.size > 16 or read_entry(source, order).tobytes() != b"little"):
         raise Malformed("it was written on a big-endian machine", "load it there and save it as .safetensors")
     content = read_entry(source, entries[pickles[0]])
     storages = _Storages(source, entries, folder)
     pickle = Source(io.BytesIO(content.data), content.size)
-    tree, protocol = load(pickle, {**numpy_names(), **_torch_names()}, storages.find)
+    tree, protocol = load(pickle, {**harmless_names(), **numpy_names(), **_torch_names()}, storages.find)
     return resolve(tree, source.size), protocol
 
 

@@ -23,6 +23,7 @@ _END64 = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR = struct.Struct("<4sIQI")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _LOCAL = struct.Struct("<4s5H3I2H")
+TORCHSCRIPT = ("it is a TorchScript program, not weights", "save the module's state_dict() with torch.save")
 _DAMAGED = "its zip directory is damaged"
 
 
@@ -100,6 +101,8 @@ def _central_header(fields: tuple, rest: bytes) -> tuple[str, int, int, int]:
         raise Malformed(_DAMAGED) from None
     if flags & 0x2041:
         raise Malformed(f"the entry {quoted(name)} of its zip is encrypted", "save it again without encryption")
+    if method and "/code/" in f"/{name}":
+        raise Malformed(*TORCHSCRIPT)
     if method:
         raise Malformed(f"the entry {quoted(name)} of its zip is compressed", "torch.save never does so: save it again")
     if 0xFFFFFFFF in (stored, size, offset):

@@ -21,7 +21,7 @@ _LEGACY_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
 def format_of(source: Source) -> str:
-    """ "paddle", "torch" or "safetensors".
+    """ "paddle", "torch", "safetensors", or "index": JSON that names the files of a sharded model.
 
     Raises:
         Malformed: empty, or of no format that holds weights; the message names it where it is known.
@@ -40,6 +40,8 @@ def format_of(source: Source) -> str:
         )
     if pickle:
         return "paddle"
+    if head[:1] == b"{" and 0 not in head[:8]:  # the first eight bytes of a .safetensors file are a small number
+        return "index"
     if head[8:9] == b"{":
         return "safetensors"
     for magic, what, step in _ALIENS:

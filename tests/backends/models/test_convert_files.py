@@ -1,0 +1,144 @@
+"""`convert` with models of both frameworks: what files hold beside the weights, and both models run on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from dualport.common.errors import BadInput
+from dualport.common.weights import read
+
+torch, paddle = pytest.importorskip("torch"), pytest.importorskip("paddle")
+
+PADDLE = """
+import paddle, paddle.nn as nn, paddle.nn.functional as F
+class Net(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(8, 8)
+        self.register_buffer("places", paddle.arange(8))
+    def forward(self, x): return self.a(x).index_select(self.places, 1)
+class Other(Net):
+    def forward(self, x): return F.relu(super().forward(x))
+class Positions(Net):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("own", paddle.to_tensor([True, False]))
+class Small(Net):
+    def __init__(self):
+        super().__init__()
+        self.places = self.places.astype("int32")
+class Taking(Net):
+    def forward(self, x, y): return super().forward(x) + y
+"""
+TORCH = """
+import torch, torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(8, 8)
+        self.register_buffer("places", torch.arange(8))
+    def forward(self, x): return self.a(x).index_select(1, self.places)
+class Taking(Net):
+    def forward(self, x, y): return super().forward(x) + y
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("convert")
+    (place / "nets_pd.py").write_text(PADDLE)
+    (place / "nets_pt.py").write_text(TORCH)
+    return place
+
+
+@pytest.fixture
+def state(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    torch.manual_seed(0)
+    state = {"a.weight": torch.randn(8, 8), "a.bias": torch.randn(8), "places": torch.arange(8)}
+    yield state
+    (folder / "out.pdparams").unlink(missing_ok=True)
+
+
+def _convert(content, in_paddle="Net", in_torch="Net", **options):
+    from dualport.backends.models.convert import convert_model
+
+    torch.save(content, "net.pt")
+    models = {"paddle": f"nets_pd.py:{in_paddle}", "torch": f"nets_pt.py:{in_torch}"}
+    return convert_model("net.pt", "out.pdparams", models, **options)
+
+
+def test_both_models_are_run_without_being_asked(state):
+    done = _convert(state)
+    assert done.agrees
+    assert done.checks
+    written = read("out.pdparams").arrays
+    assert written["places"].dtype == np.int64
+    np.testing.assert_array_equal(written["a.weight"], state["a.weight"].numpy().T)
+
+
+def test_a_file_of_models_that_part_is_written_only_when_that_is_said(state, folder):
+    done = _convert(state, "Other")
+    assert not done.agrees
+    assert not (folder / "out.pdparams").exists()
+    assert not _convert(state, "Other", verify=False).checks
+    assert (folder / "out.pdparams").exists()
+
+
+def test_an_input_that_cannot_be_told_is_said_and_refused_only_when_asked(state, folder):
+    done = _convert(state, "Taking", "Taking")
+    assert not done.checks
+    assert done.unverified
+    (folder / "out.pdparams").unlink()
+    with pytest.raises(BadInput):
+        _convert(state, "Taking", "Taking", verify=True)
+    assert not (folder / "out.pdparams").exists()
+
+
+def test_what_a_profiler_left_is_refused_until_it_is_dropped(state):
+    counted = state | {"total_ops": torch.zeros(1), "a.total_ops": torch.zeros(1)}
+    with pytest.raises(BadInput, match=r"total_ops unexpected.*--drop"):
+        _convert(counted)
+    assert "a.total_ops" in _convert(counted, drop=["*total_ops"]).notes[0]
+    with pytest.raises(BadInput, match="fits no name"):
+        _convert(state, drop=["*total_ops"])
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "net.model."])
+def test_a_prefix_before_every_name_is_taken_off(state, prefix):
+    done = _convert({prefix + name: tensor for name, tensor in state.items()})
+    assert done.agrees
+    assert prefix in done.notes[0]
+
+
+def test_a_prefix_before_some_names_is_refused(state):
+    with pytest.raises(BadInput, match="does not fit"):
+        _convert({name if name == "places" else f"module.{name}": tensor for name, tensor in state.items()})
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_a_file_of_another_type_goes_into_the_models_and_that_is_said(state, dtype):
+    kind = getattr(torch, dtype)
+    done = _convert({name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in state.items()})
+    assert done.agrees
+    assert f"2 arrays of {dtype} are written as float32" in done.notes[0]
+    assert done.conversion.exact == (dtype != "float64")
+    assert read("out.pdparams").arrays["a.weight"].dtype == np.float32
+
+
+def test_whole_numbers_of_two_types_are_refused(state):
+    with pytest.raises(BadInput, match="int64 in the file and int32 in the model"):
+        _convert(state, "Small")
+
+
+def test_a_buffer_that_only_one_model_has_keeps_its_own_values(state):
+    done = _convert(state, "Positions")
+    assert done.agrees
+    assert "own: not in the source, so paddle's model keeps its own values" in done.notes[0]
+    assert read("out.pdparams").arrays["own"].tolist() == [True, False]
+
+
+def test_a_scripted_module_is_named(state):
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), "net.pt")
+    with pytest.raises(BadInput, match="TorchScript"):
+        read("net.pt")
