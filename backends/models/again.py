@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,8 @@ from ...common.compare.located import Parted, located
 from ...common.compare.matching.calls import CallPair
 from ...common.compare.regions.faults import Located
 from ...common.traces.reading import Run
+from .model import UserModel
 from .nested_tensors import map_tensors, tensors_in
-
-if TYPE_CHECKING:
-    from .model import UserModel
 
 MOST_CACHED = 2**27  # bytes of arrays that are read once
 

@@ -24,7 +24,7 @@ from ...common.errors import BadInput, choose
 from ...common.traces.inputs import as_inputs
 from ...common.traces.optimizer import OptimizerSettings, parse_optimizer
 from ...common.traces.plan import MODES, PRECISIONS, Plan
-from ...common.traces.reading import open_trace
+from ...common.traces.reading import Trace, open_trace
 from .. import load_backend
 from ..processes import Meeting, Workers
 from .again import search
@@ -164,7 +164,12 @@ def _run(tasks: dict, workers: Workers | None, tell: Callable[[str, dict], None]
 
 
 def _locate(
-    pair: Pair, folder: str, comparison: Comparison, traces: tuple, workers: Workers | None, tell: Tell
+    pair: Pair,
+    folder: str,
+    comparison: Comparison,
+    traces: tuple[Trace, Trace],
+    workers: Workers | None,
+    tell: Tell,
 ) -> None:
     """Find where each mode parts whose forward pass does: by trying calls of the target, else from the traces alone."""
     _, target = pair.sides

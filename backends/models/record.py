@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ...common.dictionary.draws import MEMORY
 from ...common.dictionary.index import WITH_STEPS, layer_entry, operation_kind
 from ...common.dictionary.settings import function_settings
 from ..contract import Framework
 from ..value_recorder import ValueRecorder
-from .again import CallsAgain
 from .arguments import bound_arguments, positions
 from .nested_tensors import map_tensors, tensors_in
 from .randomness import Randomness
@@ -25,6 +24,12 @@ from .rounding_noise import Noise
 from .users_lines import users_line
 from .watched.as_before import exchange_forwards
 from .watched.values import Open, Values
+
+
+class KeepsCalls(Protocol):
+    """Is shown each call before it is made."""
+
+    def keep(self, index: int, make: Callable, args: tuple, kwargs: dict, number_of: Callable) -> None: ...
 
 
 @dataclass
@@ -44,7 +49,7 @@ class Recording:
     seed: int = 0
     step: int = 1
     noise: Noise | None = None
-    again: CallsAgain | None = None
+    again: KeepsCalls | None = None
 
     def __post_init__(self) -> None:
         self._stack: list[Open] = []

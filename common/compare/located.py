@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,7 +98,8 @@ def locate_from_traces(comparison: Comparison, a: Trace, b: Trace) -> None:
         given = parted(rung)
         if given is not None:
             runs = comparison.runs_of(a, b, mode)
-            mark(comparison, mode, runs, located(runs, given, comparison.paired[mode]))
+            with contextlib.suppress(Exception):  # nothing that explains may take the verdict down
+                mark(comparison, mode, runs, located(runs, given, comparison.paired[mode]))
 
 
 def mark(comparison: Comparison, mode: str, runs: tuple[Run, Run], found: Located) -> None:

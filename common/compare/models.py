@@ -16,6 +16,7 @@ from ..errors import BadInput
 from ..traces.reading import Call, Run, Trace
 from . import wording
 from .exercised import notes_on_reach
+from .facts import Rewritten
 from .matching.calls import CallPair, call_name, pair_calls
 from .matching.graph import Node, nodes_of
 from .matching.layers import Matching, match_nodes
@@ -31,6 +32,8 @@ from .rungs.sides import EXACT, Sides
 from .rungs.start import inputs_rung, layers_rung, weights_rung
 from .rungs.steps import step_rungs
 from .verdict import Rung, Verdict
+
+MOST_TOLD = 6  # ways to compute the same, in notes
 
 
 @dataclass
@@ -165,17 +168,22 @@ def diff(
     unpaired, moves = ((_named(first[0], moving), _named(first[1], moving)) for moving in (False, True))
     title = f"{a.head['model']} against {b.head['model']}"
     verdict = Verdict(title, names, [rung for rung in rungs if rung.rows], _both(a, b)[0])
-    notes = list(dict.fromkeys([*notes, *_told(names, rewritten)]))
+    notes = list(dict.fromkeys([*notes, *_told(names, rewritten, forwards)]))
     return Comparison(
         names, verdict, matching, paired, forwards, unpaired, moves, (a.head, b.head), notes, rewritten=rewritten
     )
 
 
-def _told(names: tuple[str, str], rewritten: Mapping[str, list[Rewriting]]) -> list[str]:
-    """A note for each way in which the sides compute the same in other steps, of the mode that has the most of them."""
+def _told(names: tuple[str, str], rewritten: Mapping[str, list[Rewriting]], forwards: Mapping[str, Rung]) -> list[str]:
+    """A note for each way in which the sides compute the same in other steps, of the mode that has the most of them;
+    where they only hold it in other layouts, one of how many values."""
     most = max(rewritten.values(), key=len, default=[])
-    each = Counter(region.labels for region in most)
-    return [wording.rewriting(dict(zip(names, labels, strict=True)), times) for labels, times in each.items()]
+    each = Counter(region.labels for region in most).most_common()
+    told = [wording.rewriting(dict(zip(names, labels, strict=True)), times) for labels, times in each[:MOST_TOLD]]
+    if len(each) > MOST_TOLD:
+        told.append(wording.NOTES["more rewritings"].format(len(each) - MOST_TOLD))
+    folded = max((sum(isinstance(row.cause, Rewritten) for row in rung.rows) for rung in forwards.values()), default=0)
+    return told or ([wording.NOTES["other layouts"].format(folded)] if folded else [])
 
 
 def _known(a: Trace, b: Trace, layers: Mapping[str, str], sides: Sides) -> Rung:

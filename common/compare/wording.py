@@ -91,6 +91,8 @@ NOTES = {
     "drawn alone": "{} alone draws {}",
     "not shared": "{} draws random numbers that the kit cannot share",
     "explanation failed": "an explanation of {} was left out: it failed ({}: {}), and the verdict does not rest on it",
+    "other layouts": "inner values in another layout or shape: {}; what follows agrees",
+    "more rewritings": "{} more regions compute the same in other steps: all are in the report",
     "no gradient": "no gradient reaches the outputs: neither gradients nor steps were compared",
     "one precision": "compared in {} alone: mistakes that are smaller than its rounding do not show",
     "loose": "{}: what follows is held against what float32 rounding explains, in float64 too",

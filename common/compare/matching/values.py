@@ -60,7 +60,9 @@ class Fingerprint:
 def fingerprint(array: np.ndarray) -> Fingerprint:
     """The fingerprint of an array of numbers or truth values."""
     x = np.asarray(array)
-    x = (x.view(x.real.dtype) if x.dtype.kind == "c" else x).astype(np.float64, copy=False).reshape(-1)
+    if x.dtype.kind == "c":
+        x = np.stack([np.real(x), np.imag(x)])
+    x = x.astype(np.float64, copy=False).reshape(-1)
     count, odd = x.size, (0, 0, 0)
     with np.errstate(all="ignore"):
         squares = float(np.dot(x, x))
@@ -159,7 +161,7 @@ class Pairing:
         self.loads = loads
         self.classes: list[ValueClass] = []
         self.of: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        self._table = ValueTable(lambda key: self.loads[key[0]](key[1]), tolerance)
+        self._table = ValueTable(self._load, tolerance)
         self._places: dict[Key, int] = {}
 
     def add(self, side: int, number: int) -> None:
@@ -176,7 +178,7 @@ class Pairing:
             self.classes.append(ValueClass())
         known = self.classes[self._places[key]]
         if side and not known.members[1] and known.members[0]:
-            known.distance = distance(layout.of(self.loads[key[0]](key[1])), array)
+            known.distance = distance(layout.of(self._load(key)), array)
         known.members[side][number] = layout
         self.of[side][number] = self._places[key]
 
@@ -185,7 +187,12 @@ class Pairing:
         key, layout = next(self._table.found(array), (None, None))
         if key is None or layout is None:
             return None, 0.0
-        return self._places[key], distance(layout.of(self.loads[key[0]](key[1])), array)
+        return self._places[key], distance(layout.of(self._load(key)), array)
+
+    def _load(self, key: tuple[int, int]) -> np.ndarray:
+        array = self.loads[key[0]](key[1])
+        assert array is not None, f"value {key} was there when it was added"
+        return array
 
     def class_of(self, side: int, number: int) -> ValueClass | None:
         place = self.of[side].get(number)

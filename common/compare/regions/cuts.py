@@ -22,8 +22,8 @@ class Cuts:
 
     def __init__(self, a: Run, b: Run, excused: Collection[tuple[int, int]] = ()) -> None:
         self.sides = Pass(a), Pass(b)
-        loads = [lambda number, run=run: run.array("values", number) for run in (a, b)]
-        self.pairing = pair_values(*loads, (self.sides[0].values(), self.sides[1].values()))
+        numbers = self.sides[0].values(), self.sides[1].values()
+        self.pairing = pair_values(lambda x: a.array("values", x), lambda y: b.array("values", y), numbers)
         self.excused = {self.pairing.of[0].get(x) for x, y in excused if self._one_class(x, y)}
 
     def _one_class(self, x: int, y: int) -> bool:

@@ -26,7 +26,8 @@ def ends_agree(rungs: Sequence[Rung]) -> bool:
 def cuts_of(sides: Sides, forward: Rung) -> Cuts:
     """The values that both passes have; those that rounding was seen to move so far are not further apart than that."""
     agreed = [row.place.names for row in forward.rows if row.same and row.place.section == "values"]
-    return Cuts(*sides.main, {(int(x), int(y)) for x, y in agreed})
+    a, b = sides.main
+    return Cuts(a, b, {(int(x), int(y)) for x, y in agreed})
 
 
 def fold_forward(sides: Sides, forward: Rung) -> Cuts | None:

@@ -163,6 +163,8 @@ def test_another_way_to_compute_the_same_is_the_same_system(name):
     found = align(*models(RIGHT[name])[:3], modes=("train",), dtypes=("float64",))
     assert found.ok, found.sentence
     assert not list(found.by_themselves())
+    if name == "attention in two layouts":
+        assert found.notes == ["inner values in another layout or shape: 1; what follows agrees"]
     if name == "scaled before and after":
         assert found.notes == ["the same in other steps: __mul__, matmul in paddle; matmul, div in torch"]
         assert [len(regions) for regions in found.rewritten.values()] == [1]
@@ -188,6 +190,18 @@ def test_two_faults_are_both_named():
     ))  # fmt: skip
     found = align(*pair, **PLAN)
     assert [row.name.split(" ")[0] for _, row in found.by_themselves()] == ["relu", "gelu"]
+
+
+def test_a_search_that_fails_leaves_what_the_traces_tell(monkeypatch):
+    def broken(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr("dualport.backends.models.align.search", broken)
+    for name, where in (("relu forgotten", "relu at"), ("tanh forgotten at the end", "tanh at")):
+        *pair, (_, how) = models(WRONG[name])
+        found = align(*pair, **PLAN)
+        assert where in found.first_divergence[1].name
+        assert how in found.sentence
 
 
 def test_the_other_direction_names_the_same():
