@@ -17,7 +17,7 @@ from typing import Any
 from ...common.compare.explanation.divergence import explain_difference, guarded
 from ...common.compare.explanation.renamed_layers import crossed_explanation, mapping_by_graph
 from ...common.compare.located import locate_from_traces, mark, parted
-from ...common.compare.matching.layers import Matching
+from ...common.compare.matching.layers import Matching, inverted
 from ...common.compare.models import Comparison, diff, graph_of
 from ...common.compare.regions.faults import Located
 from ...common.errors import BadInput, choose
@@ -62,7 +62,7 @@ class Pair:
     @property
     def mapped(self) -> dict[str, str]:
         """The user's map of layers, from the source's paths to the target's."""
-        return dict(self.layer_map) if self.sides[0] == "paddle" else {y: x for x, y in self.layer_map.items()}
+        return dict(self.layer_map) if self.sides[0] == "paddle" else inverted(self.layer_map)
 
     def plan_of(self, framework: str) -> Plan:
         """What rounding explains is tried on one side: it is a matter of the mathematics, and PyTorch is faster."""
@@ -191,7 +191,7 @@ def _locate(
 def _crossed(pair: Pair, others: dict[str, str], workers: Workers | None) -> list:
     """Whether the layers agree if those that are fed alike are taken for each other, whatever their names."""
     mapped = pair.mapped | others
-    layer_map = mapped if pair.sides[0] == "paddle" else {y: x for x, y in mapped.items()}
+    layer_map = mapped if pair.sides[0] == "paddle" else inverted(mapped)
     plan = replace(pair.plan, dtypes=pair.plan.dtypes[:1], modes=pair.plan.modes[:1], steps=0, rounding=False)
     try:
         again = _aligned(replace(pair, plan=plan, layer_map=layer_map), workers, explain=False)

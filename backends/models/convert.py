@@ -11,7 +11,7 @@ import numpy as np
 
 from ...common.atomic import atomic_path
 from ...common.compare.matching.graph import Node, nodes_of
-from ...common.compare.matching.layers import Matching, match_nodes
+from ...common.compare.matching.layers import Matching, carried, inverted, match_nodes
 from ...common.compare.row import Row
 from ...common.errors import BadInput, listed
 from ...common.traces.inputs import Input
@@ -31,11 +31,12 @@ from ...common.weights.model_conversion import (
     require_rules,
     rows_of,
 )
-from ...common.weights.recipe_conversion import Conversion, framework_of_target
+from ...common.weights.recipe_conversion import Conversion, ConvertedTensor, framework_of_target
+from ...common.weights.rules import with_aliases
 from ...common.weights.source_arrays import in_types_of, without, without_prefix
 from .model import UserModel
 from .run_both import outputs_compared
-from .start_weights import sketch
+from .start_weights import match_models, sketch
 
 
 @dataclass
@@ -115,7 +116,11 @@ def convert_model(
     given, more = without_prefix(given, layouts[origin].shapes.keys() - needless(layouts[origin]))
     canonical = canonical_of(source, given, layouts[origin], reference)
     types = {name: array.dtype for name, array in user_models[into].stored.items()} if into in user_models else {}
-    moved = {y: canonical[x] for x, y in pairs.items() if x in canonical}
+    if matching is None:
+        moved = {y: canonical[x] for x, y in pairs.items() if x in canonical}
+    else:
+        _refuse_parted(source, layouts[origin], canonical)
+        moved = with_aliases(carried(matching, canonical), layouts[into].views)
     moved, cast, exact = in_types_of(layouts[into].views, moved, types)
     canonical |= {x: moved[y] for x, y in pairs.items() if y in moved}
     arrays = framework_arrays(layouts[into], moved)
@@ -126,13 +131,16 @@ def convert_model(
         raise BadInput(f"{source}: has nothing for {', '.join(missing[:20])} of {models.get(into) or models[origin]}")
     names = _tensor_names(user_models) if into == "paddle" else None
     rows = rows_of(layouts[origin], layouts[into], pairs, canonical)
+    for name, carry in (matching.carries if matching else {}).items():
+        view = layouts[into].views[name]
+        rows.append(ConvertedTensor(view.stored_name, view.tensor_shape, moved[name].dtype.name, carry.told))
     whole = Conversion(source, target, reference, "model", rows, exact)
     done = Converted(whole, user_models, matching, framework_arrays(layouts[origin], canonical), notes)
     stored = "bfloat16" if any(array.dtype.name == "bfloat16" for array in arrays.values()) else None
     with contextlib.suppress(_PartError), atomic_path(target) as temporary:
         write(temporary, arrays, names=names, metadata={"format": "pt"})
         again = read(temporary, dtype=stored).arrays
-        if not comes_back(canonical, pairs, layouts[into], again):
+        if not comes_back(moved, {name: name for name in moved}, layouts[into], again):
             raise BadInput(f"{target}: does not come back as it was; nothing is written, please report this")
         if verify is not False and len(models) == 2:
             _verify(done, (origin, into), again, inputs, must=bool(verify or inputs))
@@ -157,6 +165,18 @@ def _left_behind(layout: Layout, pairs: Mapping[str, str], canonical: Mapping, o
     return [f"{listed(left, LISTED)}: of {origin}'s model alone, a buffer; left out"] if left else []
 
 
+def _refuse_parted(source: str, layout: Layout, arrays: Mapping[str, np.ndarray]) -> None:
+    """A tensor that the model has under two names must be one in the file too."""
+    first: dict[tuple, str] = {}
+    for name in arrays:
+        view = layout.views[name]
+        known = first.setdefault((view.identity, view.rows), name)
+        if view.identity and not np.array_equal(arrays[known], arrays[name], equal_nan=arrays[name].dtype.kind == "f"):
+            raise BadInput(
+                f"{source}: {known} and {name} are one tensor in the model and differ in the file; untie them"
+            )
+
+
 def _layout(model: UserModel) -> Layout:
     shapes = {name: tuple(tensor.shape) for name, tensor in model.backend.weights.tensors(model.model).items()}
     return layout_of(model.modules, model.views, shapes)
@@ -176,13 +196,17 @@ def _match(
     for name, model in user_models.items():
         nodes[name] = sketch(model)[0] if run else nodes_of(model.views, [], {}, [])
     if origin == "torch":
-        layer_map = {y: x for x, y in layer_map.items()}
+        layer_map = inverted(layer_map)
     buffers = [_bare_buffers(nodes[side]) for side in (origin, into)]
     for side, ours, others in ((origin, *buffers), (into, *buffers[::-1])):
         for name in ours.keys() - layer_map.keys() - set(layer_map.values()):
             if ours[name] not in others.values():  # what only one side keeps for itself
                 del nodes[side][name]
     matching = match_nodes(nodes[origin], nodes[into], layer_map)
+    if run and not matching.whole:
+        matching = match_models(user_models[origin], user_models[into], matching) or matching
+        for model in user_models.values():
+            model.prepare("float32", "eval")  # as it was made
     why = "the weights cannot be converted" + (
         "" if run else " by names alone (give --input, so that a pass tells more)"
     )

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...common.random_streams import stream
 from ...common.traces.plan import Plan
-from ...common.weights.rules import View, to_canonical, to_framework, weight_views
+from ...common.weights.rules import View, to_canonical, to_framework, weight_views, with_aliases
 from .. import load_backend
 from ..model_state import gradients, set_training, stored_arrays, structure
 from .load import load_object, make_model, telling
@@ -75,7 +75,7 @@ class UserModel:
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take canonical arrays as the weights that every pass begins with; others stay as they are."""
-        to_framework(self.views, arrays, self.stored)
+        to_framework(self.views, with_aliases(arrays, self.views), self.stored)
         self.start_from(self.stored)
 
     def weights(self) -> dict[str, np.ndarray]:

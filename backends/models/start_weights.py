@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -96,6 +97,18 @@ def match_with(
         start = next(iter(other.runs.values())).arrays("start")
         model.load(carried(matching, start))
     return matching
+
+
+def match_models(source: UserModel, target: UserModel, static: Matching) -> Matching | None:
+    """Match two models of this process by what they make; None where one of them cannot run."""
+    with tempfile.TemporaryDirectory(prefix="dualport-") as folder:
+        values = Path(folder) / VALUES
+        write_values(source, values)
+        if not values.exists():
+            return None
+        with open_trace(values) as exact:
+            (run,) = exact.runs.values()
+            return match_by_value(target, source.views, run, static, exact.head["examples"])
 
 
 def write_values(model: UserModel, place: Path) -> None:

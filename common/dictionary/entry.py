@@ -69,7 +69,7 @@ class Argument:
     `attributes`: where a live layer of each framework keeps it, "" where it does not.
     `of_class`: the beginning of a class's name → the value that it stands for (`ReflectionPad2d`).
     `absent`: the value in a framework whose layers have no such attribute.
-    `decides`: whether it can change the output.
+    `decides`: whether it can change the output. `gives`: the weights that a layer has only where it is true.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Argument:
     of_class: Mapping[str, Any] = field(default_factory=dict)
     absent: Any = None
     decides: bool = True
+    gives: tuple[str, ...] = ()
 
 
 def argument(

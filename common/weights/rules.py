@@ -16,7 +16,7 @@ from ..dictionary.index import layer_entry
 from .reparametrized import reparametrized_views
 from .view import View, joined
 
-__all__ = ["View", "joined", "rows_of_part", "to_canonical", "to_framework", "weight_views"]
+__all__ = ["View", "joined", "rows_of_part", "to_canonical", "to_framework", "weight_views", "with_aliases"]
 
 
 def weight_views(framework: str, modules: Sequence[Mapping]) -> dict[str, View]:
@@ -85,3 +85,10 @@ def to_framework(views: Mapping[str, View], arrays: Mapping[str, np.ndarray], te
     for name, array in arrays.items():
         view = views[name]
         view.put(np.asarray(array).reshape(view.shape), tensors[view.stored_name])
+
+
+def with_aliases(arrays: Mapping[str, np.ndarray], views: Mapping[str, View]) -> dict[str, np.ndarray]:
+    """Canonical arrays under every name of a tensor that has several."""
+    named = {(views[name].identity, views[name].rows): name for name in arrays if views[name].identity}
+    more = {name: named.get((view.identity, view.rows)) for name, view in views.items() if name not in arrays}
+    return {**arrays, **{name: arrays[first] for name, first in more.items() if first is not None}}

@@ -9,11 +9,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ...dictionary.index import BY_KIND
 from ...errors import BadInput, by_size, listed
 from .carry import Carry, carried_arrays
 from .graph import Node
 
 LISTED = 12  # names in one sentence
+MOST_PARTS = 10  # of a complaint
+TRANSPOSED = ":transpose"  # behind what --map says: the weight lies the other way round
 
 
 @dataclass
@@ -26,21 +29,27 @@ class Matching:
     conflicts: list[str] = field(default_factory=list)
     weights: dict[str, str] = field(default_factory=dict)  # canonical names, a → b
     carries: dict[str, Carry] = field(default_factory=dict)  # canonical name of b → how it is made, where not as it is
+    asked: list[tuple[str, str]] = field(default_factory=list)  # what the user maps that are not two layers of one kind
+    lacking: list[tuple[int, str, str]] = field(
+        default_factory=list
+    )  # side, kind and name of weights without counterpart
+    unproven: list[tuple[str, str]] = field(default_factory=list)  # pairs that never ran, and have other names
 
     @property
     def whole(self) -> bool:
-        return not (self.ambiguous or self.conflicts or any(self.unmatched))
+        return not (self.ambiguous or self.conflicts or self.asked or any(self.unmatched))
 
     def as_json(self) -> dict:
         """A whole matching, for the other process."""
         carries = {name: carry.as_json() for name, carry in self.carries.items()}
-        return {"pairs": self.pairs, "weights": self.weights, "carries": carries}
+        return {"pairs": self.pairs, "weights": self.weights, "carries": carries, "unproven": self.unproven}
 
     @classmethod
     def from_json(cls, content: Mapping) -> Matching:
         carries = {name: Carry.from_json(carry) for name, carry in content["carries"].items()}
         pairs = [(x, y, how) for x, y, how in content["pairs"]]
-        return cls(pairs, weights=dict(content["weights"]), carries=carries)
+        unproven = [(x, y) for x, y in content["unproven"]]
+        return cls(pairs, weights=dict(content["weights"]), carries=carries, unproven=unproven)
 
     def require(self, names: tuple[str, str], why: str) -> None:
         """Refuse to go on where a weight would have to be guessed.
@@ -52,20 +61,34 @@ class Matching:
             raise BadInput(f"{why}: {self.complaint(names)}")
 
     def complaint(self, names: tuple[str, str]) -> str:
-        parts = [f"{'; '.join(self.conflicts[:LISTED])}"] if self.conflicts else []
-        for left, right in self.ambiguous[:LISTED]:
+        """What keeps the matching from being whole, what is surely wrong first, in few parts."""
+        parts = self.conflicts[:MOST_PARTS]
+        parts += [f"--map {x}={y} names no two weights that fit" for x, y in self.asked]
+        for side, left in zip(names, self.unmatched, strict=True):
+            if left:
+                parts.append(f"{_listed(left)} in {side} has no counterpart")
+        parts += dict.fromkeys(_defaults(self.lacking, names))
+        for left, right in self.ambiguous:
             parts.append(
                 f"{_listed(left)} in {names[0]} could each be any of {_listed(right)} in {names[1]}: "
                 f"say which, such as --map {left[0]}={right[0]}"
             )
-        for side, left in zip(names, self.unmatched, strict=True):
-            if left:
-                parts.append(f"{_listed(left)} in {side} has no counterpart")
-        return "; ".join(parts)
+        return "; ".join(parts[:MOST_PARTS])
 
 
 def _listed(names: Sequence[str]) -> str:
     return listed([name or "the model itself" for name in names], LISTED)
+
+
+def _defaults(lacking: Sequence[tuple[int, str, str]], names: tuple[str, str]) -> Iterator[str]:
+    """Why a side may lack a weight that the other has: its framework makes the layer without, unless told."""
+    titles = {"paddle": "Paddle", "torch": "PyTorch"}
+    for side, kind, leaf in lacking:
+        framework = names[1 - side].split()[-1]
+        for argument in BY_KIND[kind].arguments if kind in BY_KIND and framework in titles else ():
+            default = argument.default_torch if framework == "torch" else argument.default_paddle
+            if leaf in argument.gives and default is False:
+                yield f"{argument.name}=False is {titles[framework]}'s default of {kind.replace('_', ' ')}"
 
 
 def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping[str, str] | None = None) -> Matching:
@@ -84,7 +107,7 @@ def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping
         matching.pairs.append((x, y, how))
         del left[x], right[y]
 
-    for x, y in _pairs_of_map(a, b, layer_map or {}).items():
+    for x, y in _pairs_of_map(a, b, layer_map or {}, matching.asked).items():
         if x in left and y in right:
             _fits(a[x], b[y], matching.conflicts)
             pair(x, y, "map")
@@ -112,13 +135,16 @@ def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping
     return matching
 
 
-def _pairs_of_map(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping[str, str]) -> dict[str, str]:
+def _pairs_of_map(
+    a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping[str, str], asked: list[tuple[str, str]]
+) -> dict[str, str]:
+    """The pairs of layers of one kind that a map names; what it says else is noted in `asked`."""
     pairs = {}
     for x, y in layer_map.items():
         below = {name: y + name[len(x) :] for name in a if name == x or name.startswith(f"{x}." if x else "")}
-        known = {name: other for name, other in below.items() if other in b}
-        if not known:
-            raise BadInput(f"--map {x}={y}: there is no such pair of layers with weights; `dualport trace` lists them")
+        known = {name: other for name, other in below.items() if other in b and a[name].signature == b[other].signature}
+        if not known or len(known) < len(below):
+            asked.append((x, y))
         pairs |= known
     return pairs
 
@@ -205,6 +231,12 @@ def of_both(names_a: Sequence[str], to_b: Mapping[str, str], names_b: Sequence[s
     for name in names_b:
         if name in there and name in back:
             yield back[name], name
+
+
+def inverted(layer_map: Mapping[str, str]) -> dict[str, str]:
+    """A map of layers the other way round; what is transposed stays so."""
+    turned = {True: TRANSPOSED, False: ""}
+    return {y.removesuffix(TRANSPOSED): x + turned[y.endswith(TRANSPOSED)] for x, y in layer_map.items()}
 
 
 def parse_map(texts: Sequence[str]) -> dict[str, str]:

@@ -61,8 +61,7 @@ class _Backward:
                 self._arrives_here(rows[-1], pair)
         rows += [self._weight(name, other) for name, other in self.waiting.items()]
         for other, carry in self.carries.items():
-            about = About("weight gradient", ", ".join(carry.names), other)
-            rows.append(self.sides.carried_row(about, "gradients/1", carry, other, QUANTITY))
+            rows += self.sides.carried_rows(About("weight gradient"), "gradients/1", carry, other, QUANTITY)
         for number, source in a.sources.items():
             if source.startswith("input ") and any(run.shape("flow", number) is not None for run in (a, b)):
                 about = About("input gradient", source.removeprefix("input "))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,11 +72,14 @@ class Sides:
         given = dict(zip(self.names, arrays, strict=True))
         return self.compared(about, given, quantity, bounds, Place(section, each))
 
-    def carried_row(self, about: About, section: str, carry: Carry, name: str, quantity: str) -> Row:
-        """The row of one array of the second side and what it is made of on the first, laid out as a weight is."""
+    def carried_rows(self, about: About, section: str, carry: Carry, name: str, quantity: str) -> Iterator[Row]:
+        """The rows of one array of the second side, laid out as a weight is: one for each that it is made of."""
         a, b = self.main
-        given = (carry.of(lambda part: a.array(section, part)), b.array(section, name))
-        return self.compared(about, dict(zip(self.names, given, strict=True)), quantity)
+        for part, ours, theirs in carry.parts(lambda each: a.array(section, each), b.array(section, name)):
+            given = dict(zip(self.names, (ours, theirs), strict=True))
+            yield self.compared(
+                replace(about, name=part, other_name=name), given, quantity, None, Place(section, (part, name))
+            )
 
     def compared(
         self,

@@ -61,7 +61,7 @@ def weights_rung(sides: Sides, matching: Matching) -> Rung:
             if x != y:
                 rows[-1].cause = Renamed(y, sides.names[1])
     for y, carry in matching.carries.items():
-        rows.append(sides.carried_row(About("weight", ", ".join(carry.names), y), "start", carry, y, "initial weights"))
+        rows += sides.carried_rows(About("weight"), "start", carry, y, "initial weights")
     return Rung("weights", rows)
 
 

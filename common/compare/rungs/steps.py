@@ -61,9 +61,10 @@ def _carried(sides: Sides, section: str, matching: Matching, about: About) -> li
     """The rows of what is made of other weights, not of one as it is."""
     there = set(sides.main[1].names(section))
     return [
-        sides.carried_row(replace(about, name=", ".join(carry.names), other_name=y), section, carry, y, QUANTITY)
+        row
         for y, carry in matching.carries.items()
         if y in there
+        for row in sides.carried_rows(about, section, carry, y, QUANTITY)
     ]
 
 

@@ -25,7 +25,10 @@ RUNNING = (
 INITIAL = {"weight": ("ones", "ones"), "bias": ("zeros", "zeros")}
 FRESH = {"running_mean": ("zeros", "zeros"), "running_var": ("ones", "ones"), COUNTER: ("zeros", "zeros")}
 CHANNELS = argument("num_features", decides=False)
-FLAGS = tuple(argument(name, True, paddle="", decides=False) for name in ("affine", "track_running_stats"))
+FLAGS = tuple(
+    argument(name, True, paddle="", decides=False, gives=weights)
+    for name, weights in (("affine", ("weight", "bias")), ("track_running_stats", STATISTICS))
+)
 
 
 @dataclass(frozen=True)
