@@ -99,7 +99,7 @@ class _Model:
         values = MemoryGroup()
         recording = self.model.recording(Stored(values))
         outputs = self._outputs(recording, moves)
-        arrays = {int(name): array for name, array in values.get("values", {}).items()}
+        arrays = {int(name): array for name, array in values.require_group("values").items()}
         return Observed(list(map(call_of, recording.calls)), recording.sources, arrays, outputs)
 
     def write(self, moves: Iterable[Move]) -> None:

@@ -138,7 +138,9 @@ class _Searching:
             theirs, its = pairs[other]
             if other > place and theirs.sizes == owner.sizes:
                 back = next(fills(found.owner, theirs), None)
-                for moves in islice(fills(its.owner, owner), MOST_LOOSE) if back else ():
+                if back is None:
+                    continue
+                for moves in islice(fills(its.owner, owner), MOST_LOOSE):
                     yield {
                         place: (owner, Found(its.owner, moves, "order")),
                         other: (theirs, Found(found.owner, back, "order")),
