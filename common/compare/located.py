@@ -153,21 +153,23 @@ class _Marks:
             place = Place(pair=pair, lines=(lines[0], lines[1]))
             row = Row(About("call", call_name(one)), fault.error, bound(QUANTITY), quantity=QUANTITY, place=place)
         row.by_itself, row.error_on_same_inputs = True, fault.alone
-        cause = self._cause(fault, a, b)
+        cause = self._cause(fault, a, b, pair)
         row.cause = row.cause if isinstance(row.cause, OtherShapes) and isinstance(cause, Comes) else cause
         return row
 
     def _pair(self, a: list[Call], b: list[Call]) -> int:
         """The place of the pair that a fault is about, which is made if it is one call on each side; −1: it is not."""
+        given, theirs = [call.index for call in a], [call.index for call in b]
+        for place, pair in enumerate(self.pairs):
+            whole = [each.index for each in (pair.b, pair.ends_b) if each is not None]
+            if given == [pair.a.index] and theirs in (whole, whole[:1], whole[1:]):
+                return place
         if len(a) != 1 or len(b) != 1:
             return -1
-        for place, pair in enumerate(self.pairs):
-            if pair.a.index == a[0].index and b[0].index in (pair.b.index, pair.out_b.index):
-                return place
         self.pairs.append(CallPair(a[0], b[0]))
         return len(self.pairs) - 1
 
-    def _cause(self, fault: Fault, a: list[Call], b: list[Call]) -> Cause:
+    def _cause(self, fault: Fault, a: list[Call], b: list[Call], pair: int) -> Cause:
         labels = {name: tuple(call.label for call in calls) for name, calls in zip(self.names, (a, b), strict=True)}
         match fault.how:
             case how.ONE_SIDED:
@@ -184,6 +186,8 @@ class _Marks:
                 return OtherPlace(labels)
             case how.SAME_CALL:
                 return Comes("itself")
+        if pair >= 0 and self.pairs[pair].ends_b is not None and a[0].kind == b[0].kind:
+            return Comes("itself")
         if len(a) == len(b) == 1:
             return OtherOperations({name: each[0] for name, each in labels.items()})
         return OtherSteps(labels)

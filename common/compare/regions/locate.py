@@ -164,20 +164,25 @@ class _Search:
         (first, second), (ours, theirs) = self.cuts.sides, fault.calls
         a, b = ([call for call in side.calls if call.index in its] for side, its in ((first, ours), (second, theirs)))
         found: list[Fault] = []
+        parting: tuple[set[int], set[int]] = (set(), set())  # pairs of one kind that do not agree
         for call in list(a):
-            other = next((each for each in b if each.kind == call.kind), None)
+            other = next((each for each in b if each.kind == call.kind and each.index not in parting[1]), None)
             error = None if other is None else alone(self.now, call, other)
             if other is None or error is None:
                 continue
-            a.remove(call)
-            b.remove(other)
-            if error > ALONE:
-                found.append(Fault(SAME_CALL, ((call.index,), (other.index,)), error, True, alone=error))
+            if error <= ALONE:
+                a.remove(call)
+                b.remove(other)
+                continue
+            parting[0].add(call.index)
+            parting[1].add(other.index)
+            found.append(Fault(SAME_CALL, ((call.index,), (other.index,)), error, True, alone=error))
         if not (a or b):
-            return found or [fault]
-        how = OTHER_STEPS if a and b else ONE_SIDED
-        rest = Fault(how, (tuple(call.index for call in a), tuple(call.index for call in b)), fault.error, True)
-        return [rest, *found]
+            return [fault]
+        if found and all(call.index in parting[side] for side, calls in enumerate((a, b)) for call in calls):
+            return found
+        how = OTHER_STEPS if a and b else ONE_SIDED  # what is left may be one call with another inside it
+        return [Fault(how, (tuple(call.index for call in a), tuple(call.index for call in b)), fault.error, True)]
 
     def _set_right(self, tried: Hypothesis, array: np.ndarray, trials: Trials, touched: set[int]) -> None:
         place = tried.place

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import paddle
 import pytest
 import torch
@@ -42,7 +44,7 @@ def dense(*sizes):
     return {n: paddle.nn.Linear(*s) for n, s in named}, {n: torch.nn.Linear(*s) for n, s in named}
 
 
-def convolutions(layout="NCHW"):
+def convolutions(layout: Any = "NCHW"):
     return (
         {"a": paddle.nn.Conv2D(8, 8, 3, data_format=layout), "b": paddle.nn.Linear(8, 5)},
         {"a": torch.nn.Conv2d(8, 8, 3), "b": torch.nn.Linear(8, 5)},
@@ -158,6 +160,11 @@ def models(case):
     return PaddleParts(one, **ours), TorchParts(other, **theirs), given, said
 
 
+def first_row(found):
+    assert found.first_divergence is not None
+    return found.first_divergence[1]
+
+
 @pytest.mark.parametrize("name", RIGHT)
 def test_another_way_to_compute_the_same_is_the_same_system(name):
     found = align(*models(RIGHT[name])[:3], modes=("train",), dtypes=("float64",))
@@ -177,7 +184,7 @@ def test_a_fault_is_named_and_no_innocent_call(name):
     assert not found.ok
     rows = [row for _, row in found.by_themselves()]
     assert len(rows) == 1, [row.name for row in rows]
-    assert rows[0] is found.first_divergence[1]
+    assert rows[0] is first_row(found)
     assert where in rows[0].name
     assert how in found.sentence
     assert not how or isinstance(rows[0].cause, REGIONS)
@@ -200,7 +207,7 @@ def test_a_search_that_fails_leaves_what_the_traces_tell(monkeypatch):
     for name, where in (("relu forgotten", "relu at"), ("tanh forgotten at the end", "tanh at")):
         *pair, (_, how) = models(WRONG[name])
         found = align(*pair, **PLAN)
-        assert where in found.first_divergence[1].name
+        assert where in first_row(found).name
         assert how in found.sentence
 
 
