@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ..dictionary.index import MOVES
-from ..errors import BadInput
+from ..errors import BadInput, listed
 from ..traces.reading import Call, Run, Trace
 from . import wording
 from .exercised import notes_on_reach
 from .facts import Rewritten
 from .matching.calls import CallPair, call_name, pair_calls
 from .matching.graph import Node, nodes_of
-from .matching.layers import Matching, match_nodes
+from .matching.layers import LISTED, Matching, match_nodes
 from .regions.ends import fold_backward, fold_forward
 from .regions.not_a_number import note_nan
 from .regions.rewriting import Rewriting, rewritings
@@ -160,6 +160,7 @@ def diff(
                 fold_backward(backward, cuts)
             rungs += backward + step_rungs(sides, matching, pairs)
         notes += _notes(sides)
+    notes += _on_matching(matching)
     notes += notes_on_reach(a, b, passes, matching)
     rungs.append(_known(a, b, layers, passes[modes[0]]))
     silent = sorted({path for trace in (a, b) for path in trace.head.get("left_out", [])})
@@ -172,6 +173,14 @@ def diff(
     return Comparison(
         names, verdict, matching, paired, forwards, unpaired, moves, (a.head, b.head), notes, rewritten=rewritten
     )
+
+
+def _on_matching(matching: Matching) -> list[str]:
+    """Notes on what was matched by nothing but trial, or never ran."""
+    tried = [f"{x} as {y}" if x != y else x for x, y, how in matching.pairs if how == "trial"]
+    unproven = [f"{x} as {y}" for x, y in matching.unproven]
+    told = {"by trial": tried, "unproven": unproven}
+    return [wording.NOTES[what].format(listed(each, LISTED)) for what, each in told.items() if each]
 
 
 def _told(names: tuple[str, str], rewritten: Mapping[str, list[Rewriting]], forwards: Mapping[str, Rung]) -> list[str]:

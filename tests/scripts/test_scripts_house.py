@@ -20,7 +20,7 @@ FOLDERS = ("backends", "common", "scripts")
 SOURCES = ("pyproject.toml", "setup.py", "LICENSE", "README.md", *FOLDERS, "src")
 SETUPTOOLS = 77  # what pyproject.toml asks for
 # What only Paddle needs: which of its functions are steps must be said, where PyTorch shows every function by itself;
-# its kernels hold numbers in float32, which a float64 pass mends; its tensors are shared by an operation of their own.
+# its kernels hold numbers in float32, which a float64 pass mends; a tensor's memory is given to another by hand.
 FILES_ONLY_IN_PADDLE = {"between.py", "kernels.py"}
 ONLY_IN_PADDLE = {
     "calls.py": {"FUNCTIONS", "PLACES", "TRANSPOSED", "NOT_STEPS", "OPERATORS"},
