@@ -105,6 +105,6 @@ def test_values_of_two_passes_fall_into_classes():
     pairing = pair_values(a.get, b.get, (a, b))
     assert pairing.partners(0, 1).keys() == {0}
     assert pairing.of[0][0] == pairing.of[0][1] == pairing.of[1][0]
-    assert pairing.class_of(1, 1).distance == pytest.approx(1e-11, rel=0.5)
+    assert pairing.classes[pairing.of[1][1]].distance == pytest.approx(1e-11, rel=0.5)
     assert not pairing.is_cut(0, 4)
     assert pairing.class_of(0, 3) is None
