@@ -23,8 +23,9 @@ def match_leftovers(a: Iterable[Owner], b: Iterable[Owner]) -> Matched:
 
     Layers as a whole first, then weight by weight, then several layers in one: grouped against separate convolutions.
     """
-    pairs, left, right = _cheapest(list(a), list(b))
-    more, left, right = _cheapest(list(_singly(left)), list(_singly(right)))
+    (a, bare_a), (b, bare_b) = _layers_and_bare(a), _layers_and_bare(b)
+    pairs, left, right = _cheapest(a, b)
+    more, left, right = _cheapest(_in_order([*_singly(left), *bare_a]), _in_order([*_singly(right), *bare_b]))
     packed, left, right = _packed(left, right)
     return pairs + more + packed, left, right
 
@@ -59,6 +60,17 @@ def alike(one: str, other: str) -> float:
         return 0.5
     parts, others = one.split("."), other.split(".")
     return 0.6 * likeness(parts[-1], others[-1]) + 0.35 * likeness(".".join(parts[:-1]), ".".join(others[:-1]))
+
+
+def _layers_and_bare(owners: Iterable[Owner]) -> tuple[list[Owner], list[Owner]]:
+    """Layers, and weights that lie by themselves: one of these may well be a part of a layer on the other side."""
+    each = [owner for owner in owners if owner.trained]
+    bare = [owner for owner in each if owner.kind == "parameter" and len(owner.trained) == 1]
+    return [owner for owner in each if owner not in bare], bare
+
+
+def _in_order(owners: list[Owner]) -> list[Owner]:
+    return sorted(owners, key=lambda owner: owner.order)
 
 
 def _singly(owners: Iterable[Owner]) -> Iterator[Owner]:

@@ -7,6 +7,7 @@ at last by what the model gives.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, permutations
@@ -22,6 +23,7 @@ from .pieces import Move
 from .trial import Found, Given, Key, Trial
 
 MOST_RUNS = 40
+LONGEST = 30.0  # seconds of filling otherwise
 MOST_LOOSE = 12  # weights that only size and place tell, and ways to fill each, that are tried
 MOST_MEMBERS = 5  # of a group, all of whose orders are tried
 
@@ -64,7 +66,7 @@ class Result:
 
 
 def search(
-    a: Given, b: Taking, ends: Sequence[np.ndarray], settled: Mapping[str, Found], proposed: Mapping[str, str]
+    a: Given, b: Taking, ends: Sequence[np.ndarray], settled: dict[str, Found], proposed: Mapping[str, str]
 ) -> Result:
     """Find which layer of a is which of b.
 
@@ -90,8 +92,14 @@ class _Searching:
         first, trial = self._attempt({})
         if first.agrees or any(first.left):
             return first
-        result = self._settled_where_they_meet(first, trial) if trial.groups else None
-        return result or self._rearranged(first)
+        better = self._rearranged(first)
+        if better.agrees or not trial.groups:
+            return better
+        for owner, found in better.pairs:  # what lies beside all layers is filled from now on
+            bare = owner.part < 0 and found.owner.part < 0 and owner.key not in trial.found
+            if bare and owner.path not in self.settled:
+                self.settled[owner.path] = found
+        return self._settled_where_they_meet(better, trial) or better
 
     def _settled_where_they_meet(self, result: Result, trial: Trial) -> Result | None:
         """What comes of exchanging layers that are given the same, until the ends agree; None where they never do."""
@@ -118,7 +126,8 @@ class _Searching:
         pairs = list(first.pairs)
         loose = [place for place, (_, found) in enumerate(pairs) if found.how in ("order", "only one of its kind")]
         loose = sorted(loose, key=lambda place: pairs[place][0].order)[:MOST_LOOSE]
-        best = self._score(pairs)
+        deadline = time.monotonic() + LONGEST
+        best = self._score(pairs) if loose else (False, 0)
         for place in loose:
             for change in self._changes(pairs, place, loose):
                 changed = [change.get(at, pair) for at, pair in enumerate(pairs)]
@@ -127,7 +136,9 @@ class _Searching:
                     best, pairs = score, changed
                 if best[0]:
                     return replace(first, pairs=pairs, agrees=True)
-        return first
+                if time.monotonic() > deadline:
+                    return replace(first, pairs=pairs)
+        return replace(first, pairs=pairs)
 
     def _changes(self, pairs: list[Pair], place: int, loose: list[int]) -> Iterator[dict[int, Pair]]:
         owner, found = pairs[place]

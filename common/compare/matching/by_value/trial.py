@@ -81,7 +81,7 @@ class Trial:
             self._done.add(unit)
             well = self._recognised(owners, classes, run) or self._taken_apart(owners, classes, run)
             if not well:
-                self._nearest(owners)
+                self._nearest(owners, classes)
         self.log.append((unit, well and bool(classes)))
         known = [self.found[key] for key in self._keys(unit) if key in self.found]
         made = run([move for each in known for move in each.moves])
@@ -189,10 +189,12 @@ class Trial:
         self._accept(parts, chosen, moves, classes, "value")
         return True
 
-    def _nearest(self, owners: Iterable[Owner]) -> None:
+    def _nearest(self, owners: Iterable[Owner], classes: frozenset[int]) -> None:
         """What nothing was recognised for is taken for the nearest layer that fits."""
         for owner in owners:
             free = self._free(owner.sizes)
+            if classes and any(x.kind == "parameter" and len(x.trained) == 1 for x in self.a.owners.values()):
+                free = [x for x in free if x.given & classes]  # else it may be one whose weights lie by themselves
             best = sorted(
                 free[: 2 * NEAREST],
                 key=lambda x: (x.key != self.forced.get(owner.key), x.path != self.proposed.get(owner.path),
