@@ -203,8 +203,8 @@ def _match(
             if ours[name] not in others.values():  # what only one side keeps for itself
                 del nodes[side][name]
     matching = match_nodes(nodes[origin], nodes[into], layer_map)
-    if run and not matching.whole:
-        matching = match_models(user_models[origin], user_models[into], matching) or matching
+    if run and not matching.certain:
+        matching = matching.unless_better(match_models(user_models[origin], user_models[into], matching))
         for model in user_models.values():
             model.prepare("float32", "eval")  # as it was made
     why = "the weights cannot be converted" + (

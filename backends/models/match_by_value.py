@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...common.compare.matching.by_value.meeting import Observed
-from ...common.compare.matching.by_value.owners import observed, owners_of, units_of, with_loose
+from ...common.compare.matching.by_value.owners import observed, owners_of, units_of, with_loose, with_pairs
 from ...common.compare.matching.by_value.pieces import Move, carries_of
 from ...common.compare.matching.by_value.result import likely, matching_of, settled_by_name
 from ...common.compare.matching.by_value.search import Taking, search
@@ -51,7 +51,9 @@ def match_by_value(
             found = search(given, taking.taking(settled), ends, settled, likely(static, given.owners, taking.owners))
     except BadInput:
         return None
-    return matching_of(found, given.owners, taking.owners)
+    made = matching_of(found, given.owners, taking.owners)
+    made.proved = found.agrees
+    return made
 
 
 def _given(run: Run, views: Mapping[str, View]) -> Given:
@@ -67,7 +69,8 @@ def _given(run: Run, views: Mapping[str, View]) -> Given:
     for number, source in run.sources.items():
         if not source.startswith("weight") and run.shape("values", number) is not None:
             table.add(number, load(number))
-    owners = observed(with_loose(owners_of(views), run.every_call), views, run.every_call, run.sources)
+    owners = with_pairs(with_loose(owners_of(views), run.every_call), views, run.every_call, run.sources)
+    owners = observed(owners, views, run.every_call, run.sources)
     splits = splits_of(owners, run.every_call, lambda number: load(number) if number in table.prints else None)
     return Given(owners, splits, table, load, run.every_call)
 
@@ -80,7 +83,7 @@ class _Model:
         self.stored = {name: np.array(array) for name, array in model.stored.items()}
         seen = self.observe([])
         self.calls, self.sources, self.arrays = seen.calls, seen.sources, seen.arrays
-        owners = with_loose(owners_of(model.views), self.calls)
+        owners = with_pairs(with_loose(owners_of(model.views), self.calls), model.views, self.calls, self.sources)
         self.owners = observed(owners, model.views, self.calls, self.sources)
 
     def taking(self, settled: Mapping[str, Any]) -> Taking:

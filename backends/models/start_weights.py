@@ -89,10 +89,11 @@ def match_with(
     with open_trace(path) as other:
         matching = match_nodes(graph_of(other), nodes, layer_map)
         values = Path(path).with_name(VALUES)
-        if not matching.whole and values.exists():
+        if not matching.certain and values.exists():
             with open_trace(values) as exact:
                 (run,) = exact.runs.values()
-                matching = match_by_value(model, other.views, run, matching, exact.head["examples"]) or matching
+                tried = match_by_value(model, other.views, run, matching, exact.head["examples"])
+            matching = matching.unless_better(tried)
         matching.require(names, "the weights cannot be carried")
         start = next(iter(other.runs.values())).arrays("start")
         model.load(carried(matching, start))

@@ -30,14 +30,23 @@ class Matching:
     weights: dict[str, str] = field(default_factory=dict)  # canonical names, a → b
     carries: dict[str, Carry] = field(default_factory=dict)  # canonical name of b → how it is made, where not as it is
     asked: list[tuple[str, str]] = field(default_factory=list)  # what the user maps that are not two layers of one kind
-    lacking: list[tuple[int, str, str]] = field(
-        default_factory=list
-    )  # side, kind and name of weights without counterpart
+    lacking: list[tuple[int, str, str]] = field(default_factory=list)  # side, kind, name of what has no counterpart
     unproven: list[tuple[str, str]] = field(default_factory=list)  # pairs that never ran, and have other names
+    proved: bool = False  # whether the ends agreed with it in a run
 
     @property
     def whole(self) -> bool:
         return not (self.ambiguous or self.conflicts or self.asked or any(self.unmatched))
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is whole, and rests on names and wiring: the only two of one kind need not be each other's, where
+        one is written in another way."""
+        return self.whole and all(how != "only one of its kind" for _, _, how in self.pairs)
+
+    def unless_better(self, tried: Matching | None) -> Matching:
+        """What a run found, where it is proved or this is not whole; else this."""
+        return tried if tried is not None and (tried.proved or not self.whole) else self
 
     def as_json(self) -> dict:
         """A whole matching, for the other process."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
+from ....dictionary.index import MOVES
 from ....dictionary.operations.normalization import COUNTER
 from ....traces.reading import Call
 from ....weights.rules import View
@@ -78,10 +79,9 @@ def owners_of(views: Mapping[str, View]) -> dict[str, Owner]:
 def observed(owners: Mapping[str, Owner], views: Mapping[str, View], calls: Sequence[Call], sources: Mapping) -> dict:
     """The owners with what a pass shows of them, in the order of execution."""
     stored = defaultdict(set)
-    for name, view in views.items():
-        owner = next((path for path in (view.owner, name) if path in owners), None)
-        if owner is not None:
-            stored[f"weight {view.stored_name}"].add(owner)
+    for path, owner in owners.items():
+        for piece in (*owner.trained.values(), *owner.kept.values()):
+            stored[f"weight {views[piece.weight].stored_name}"].add(path)
     whole: dict[str, list[Call]] = defaultdict(list)
     inside: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
@@ -135,6 +135,44 @@ def with_loose(owners: Mapping[str, Owner], calls: Sequence[Call]) -> dict[str, 
         else:
             apart[path] = owner
     return apart
+
+
+def with_pairs(owners: Mapping[str, Owner], views: Mapping[str, View], calls: Sequence[Call], sources: Mapping) -> dict:
+    """The owners, where a loose weight and the loose vector that what it makes is given next are one: a dense layer or
+    a normalisation that is written out, which may well be a layer on the other side."""
+    loose = {
+        f"weight {views[piece.weight].stored_name}": path
+        for path, owner in owners.items()
+        if owner.kind == "parameter" and list(owner.trained) == [""]
+        for piece in owner.trained.values()
+    }
+    pairs: dict[str, str] = {}
+    makers: dict[int, str] = {}  # value → the loose weight that it was made with
+    for call in calls:
+        used = [path for _, number in call.inputs if (path := loose.pop(sources.get(number, ""), None)) is not None]
+        before = [makers[number] for _, number in call.inputs if number in makers]
+        first, second = (before[0], used) if before else (used[0], used[1:]) if used else (None, [])
+        if first is not None and len(second) == 1 and _is_vector_beside(owners, first, second[0]):
+            pairs[first] = second[0]
+        elif used:
+            makers |= {number: used[0] for _, number in call.outputs}
+        elif before and call.kind in MOVES:
+            makers |= {number: before[0] for _, number in call.outputs}
+    joined = {}
+    for path, owner in owners.items():
+        if path in pairs:
+            pieces = [owners[each].trained[""] for each in (path, pairs[path])]
+            name = "+".join(piece.weight for piece in pieces)
+            joined[name] = Owner(name, "parameter", dict(zip(("weight", "bias"), pieces, strict=True)))
+        elif path not in pairs.values():
+            joined[path] = owner
+    return joined
+
+
+def _is_vector_beside(owners: Mapping[str, Owner], first: str, second: str) -> bool:
+    """Whether a weight and a vector may be the weight and the bias of one layer."""
+    weight, bias = (owners[path].trained[""] for path in (first, second))
+    return first != second and len(bias.shape) == 1 and bias.shape[0] in weight.shape
 
 
 def units_of(owners: Mapping[str, Owner], calls: Sequence[Call]) -> dict[str, list[Owner]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice, permutations
+from itertools import islice, permutations, product
 
 import numpy as np
 
@@ -86,6 +86,7 @@ class _Searching:
                 (a.owners, {found.owner.path for found in settled.values()}), (b.owners, settled)
             )
         ]  # fmt: skip
+        self.deadline = time.monotonic() + LONGEST
         self.splits = b.splits() if free[0] != free[1] else {}
 
     def best(self) -> Result:
@@ -117,6 +118,7 @@ class _Searching:
                 for way in ways:
                     forced |= way
             result, trial = self._attempt(forced)
+            result = result if result.agrees or any(result.left) else self._rearranged(result)
             if result.agrees:
                 return result
         return None
@@ -126,7 +128,6 @@ class _Searching:
         pairs = list(first.pairs)
         loose = [place for place, (_, found) in enumerate(pairs) if found.how in ("order", "only one of its kind")]
         loose = sorted(loose, key=lambda place: pairs[place][0].order)[:MOST_LOOSE]
-        deadline = time.monotonic() + LONGEST
         best = self._score(pairs) if loose else (False, 0)
         for place in loose:
             for change in self._changes(pairs, place, loose):
@@ -136,7 +137,7 @@ class _Searching:
                     best, pairs = score, changed
                 if best[0]:
                     return replace(first, pairs=pairs, agrees=True)
-                if time.monotonic() > deadline:
+                if time.monotonic() > self.deadline:
                     return replace(first, pairs=pairs)
         return replace(first, pairs=pairs)
 
@@ -148,10 +149,8 @@ class _Searching:
         for other in loose:
             theirs, its = pairs[other]
             if other > place and theirs.sizes == owner.sizes:
-                back = next(fills(found.owner, theirs), None)
-                if back is None:
-                    continue
-                for moves in islice(fills(its.owner, owner), MOST_LOOSE):
+                ways = product(fills(its.owner, owner), list(fills(found.owner, theirs)))
+                for moves, back in islice(ways, MOST_LOOSE):
                     yield {
                         place: (owner, Found(its.owner, moves, "order")),
                         other: (theirs, Found(found.owner, back, "order")),
