@@ -149,7 +149,7 @@ def test_lost_weights_are_never_saved(train, tmp_path, monkeypatch, checkpoint_e
         return terms
 
     monkeypatch.setattr(session, "train_step", losing)
-    failed = train(tmp_path, "--batch-size", "2", backend=backend, recipe="aistudio-vae-two")
+    failed = train(tmp_path, "--batch-size", "2", "--epochs", "3", backend=backend, recipe="aistudio-vae-two")
     assert failed.code == 4
     assert "the weights hold a value that is not finite after step 2; its last good checkpoint" in failed.complaint
     assert newest(tmp_path).position.total == 1

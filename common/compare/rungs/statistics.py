@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 
-from ...dictionary.entry import rounded
 from ...distance import relative_error
 from ...tolerances import bound
 from ..facts import About, EachByItsRule
@@ -40,7 +39,7 @@ def by_each_rule(sides: Sides, row: Row, pairs: list[CallPair], step: int) -> No
     a, b = (run.array(section, name) for run, name in zip(sides.main, names, strict=True))
     if count < 2 or old is None or a is None or b is None or a.shape != b.shape:
         return
-    kept = rounded(1 - momentum) ** turns * old.astype(np.float64)
+    kept = (1 - momentum) ** turns * old.astype(np.float64)
     share = count / (count - 1)
     factor = share if sides.names[0] == "paddle" else 1 / share
     turned = kept + (a - kept) * factor
