@@ -129,17 +129,20 @@ class _Searching:
         loose = [place for place, (_, found) in enumerate(pairs) if found.how in ("order", "only one of its kind")]
         loose = sorted(loose, key=lambda place: pairs[place][0].order)[:MOST_LOOSE]
         best = self._score(pairs) if loose else (False, 0)
+        while not best[0] and (better := next(self._improved(pairs, best, loose), None)) is not None:
+            best, pairs = better
+        return replace(first, pairs=pairs, agrees=best[0])
+
+    def _improved(self, pairs: list[Pair], best: tuple[bool, int], loose: list[int]) -> Iterator:
+        """Changes with which more is recognised: the score, and the pairs."""
         for place in loose:
             for change in self._changes(pairs, place, loose):
                 changed = [change.get(at, pair) for at, pair in enumerate(pairs)]
                 score = self._score(changed)
                 if score > best:
-                    best, pairs = score, changed
-                if best[0]:
-                    return replace(first, pairs=pairs, agrees=True)
+                    yield score, changed
                 if time.monotonic() > self.deadline:
-                    return replace(first, pairs=pairs)
-        return replace(first, pairs=pairs)
+                    return
 
     def _changes(self, pairs: list[Pair], place: int, loose: list[int]) -> Iterator[dict[int, Pair]]:
         owner, found = pairs[place]
