@@ -12,15 +12,13 @@ from ...common.compare.facts import About
 from ...common.compare.matching.layers import Matching
 from ...common.compare.row import Row, judged
 from ...common.compare.rungs.known import known_rows
+from ...common.dictionary.index import BY_KIND
 from ...common.distance import relative_error
 from ...common.errors import BadInput, by_size
 from ...common.traces.inputs import Input
 from ..model_state import stored_arrays
 from .model import UserModel
 from .nested_tensors import tensors_in
-
-SIZES = (32, 28, 64, 224, 16, 96, 128, 192, 256, 299, 8)  # tried where nobody says the input
-LENGTH = 8  # of a sequence
 
 
 def outputs_compared(
@@ -61,23 +59,14 @@ def _known(order: Sequence[UserModel], matching: Matching | None) -> list[Row]:
 def _guesses(model: UserModel) -> list[list[Input]]:
     """Inputs that the first layer with weights may take."""
     for view in model.views.values():
-        shape = list(view.shape)
-        if view.leaf != "weight":
-            continue
-        if view.kind.startswith("conv") and len(shape) > 2:
-            inner = len(shape) - 2
-            channels = shape[0] if "transpose" in view.kind else shape[1] * _groups(model, view.owner)
-            return [[Input("", (2, channels, *(size,) * inner))] for size in SIZES]
-        if view.kind == "linear":
-            return [[Input("", (2, shape[1]))], [Input("", (2, LENGTH, shape[1]))]]
-        if view.kind == "embedding":
-            return [[Input("", (2, LENGTH), "int64", (0, shape[0] - 1))]]
+        entry = BY_KIND.get(view.kind)
+        if view.leaf == "weight" and entry is not None and entry.takes is not None:
+            settings = next((module["settings"] for module in model.modules if module["path"] == view.owner), {})
+            return [
+                [Input("", shape, "int64", (0, count - 1)) if count else Input("", shape)]
+                for shape, count in entry.takes(view.shape, settings)
+            ]
     return []
-
-
-def _groups(model: UserModel, path: str) -> int:
-    module = next(module for module in model.modules if module["path"] == path)
-    return int(module["settings"].get("groups") or 1)
 
 
 def _outputs(model: UserModel, inputs: list[Input], dtype: str) -> list[np.ndarray]:

@@ -186,6 +186,8 @@ class Entry:
     `pointwise`: the arguments with which it is tried there; `inner_layers`: what it calls inside is its own; `steps`:
     what it calls inside is recorded as well, so that it can be held against the same written out.
     `state` (optimizers): what is kept for a parameter.
+    `takes(shape of the weight, settings)`: shapes of inputs that such a layer takes, the likely ones first, each with
+    how many whole numbers it is drawn from, or 0 for real numbers.
     """
 
     kind: str
@@ -220,6 +222,7 @@ class Entry:
     inner_layers: bool = False
     steps: bool = False
     state: Mapping[str, Kept] = field(default_factory=dict)
+    takes: Callable[[Sequence[int], Mapping[str, Any]], list[tuple[tuple[int, ...], int]]] | None = None
     source: str = "signatures and runs of torch 2.13.0 and paddle 3.3.1"
     proof: tuple[Proof, ...] = ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import permutations
 from typing import Any
@@ -19,6 +19,7 @@ from .linear import BIASED, UNIFORM
 CHANNELS = tuple(argument(name, decides=False) for name in ("in_channels", "out_channels", "kernel_size"))
 WINDOW = {name: setting(name, default) for name, default in
           (("stride", 1), ("padding", 0), ("dilation", 1), ("groups", 1), ("padding_mode", "zeros"))}  # fmt: skip
+SIZES = (32, 28, 64, 224, 16, 96, 128, 192, 256, 299, 8)  # of images that are tried, the usual ones first
 GROUPS = Contrast("fan of the first weights, with groups", "channels of a group", "all channels: a smaller deviation")
 SAME = Contrast("padding 'same'", "no stride; dilation kept", "TensorFlow's rule for strides; dilation becomes 1")
 
@@ -84,6 +85,18 @@ def _other_convolutions(call: Call) -> Variants:
         yield from reversed_lists(call, name)
 
 
+def _images(channels: int, n: int) -> list[tuple[tuple[int, ...], int]]:
+    return [((2, channels, *(size,) * n), 0) for size in SIZES]
+
+
+def _taken(shape: Sequence[int], settings: Mapping[str, Any]) -> list[tuple[tuple[int, ...], int]]:
+    return _images(shape[1] * int(settings.get("groups") or 1), len(shape) - 2)
+
+
+def _taken_transposed(shape: Sequence[int], settings: Mapping[str, Any]) -> list[tuple[tuple[int, ...], int]]:
+    return _images(shape[0], len(shape) - 2)
+
+
 def _window(*names: str) -> list[Argument]:
     return [WINDOW[name] for name in names]
 
@@ -98,7 +111,7 @@ def convolution(n: int) -> Entry:
         AFFINE, paddle_order="in_channels out_channels kernel_size stride padding dilation groups padding_mode",
         tensor_prefix=f"conv{n}d", initial=UNIFORM | {"weight": ("fan_in_uniform", "kaiming_normal")},
         fan_of_all_groups=True, formula=partial(conv, n), by_example=True, operands=("weight", "bias"),
-        other_rules=_other_convolutions, differs=(SAME, GROUPS),
+        other_rules=_other_convolutions, differs=(SAME, GROUPS), takes=_taken,
         proof=(proved_layer(image, in_channels=4, out_channels=6, kernel_size=3, **rest),
                proved_layer(image, in_channels=4, out_channels=3, kernel_size=2, padding=1, padding_mode="reflect",
                             bias=False, dilation=2),
@@ -118,7 +131,7 @@ def transposed_convolution(n: int) -> Entry:
          WINDOW["groups"], BIASED, WINDOW["dilation"], setting("padding_mode", "zeros", paddle="")),
         AFFINE, paddle_order=f"in_channels out_channels kernel_size stride padding output_padding {last} bias",
         tensor_prefix=f"conv{n}d_transpose", initial=UNIFORM, formula=partial(conv_transpose, n),
-        by_example=True, operands=("weight", "bias"), other_rules=_other_convolutions,
+        by_example=True, operands=("weight", "bias"), other_rules=_other_convolutions, takes=_taken_transposed,
         differs=(Contrast("order of the arguments", "…, output_padding, groups, bias, dilation",
                           f"…, output_padding, {last.replace(' ', ', ')}", "one for another, by place"),),
         proof=(proved_layer(image, in_channels=4, out_channels=6, kernel_size=3, **rest),

@@ -46,12 +46,15 @@ def _matmul(x, y, transpose_x: bool = False, transpose_y: bool = False):
     return np.matmul(np.swapaxes(x, -1, -2) if transpose_x else x, np.swapaxes(y, -1, -2) if transpose_y else y)
 
 
+LENGTH = 8  # of a sequence that is tried
+
 ENTRIES: tuple[Entry, ...] = (
     entry("linear", "nn.Linear F.linear", "nn.Linear F.linear",
           (argument("in_features", decides=False), argument("out_features", decides=False), BIASED),
           (weight("weight", transposed=True, suffix="w_0"), BIAS_ROW), tensor_prefix="linear", initial=UNIFORM,
           formula=_linear, operands=("weight", "bias"), other_rules=_transposed,
           differs=(Contrast("layout of the weight", "[out, in]", "[in, out]"),),
+          takes=lambda shape, settings: [((2, shape[1]), 0), ((2, LENGTH, shape[1]), 0)],
           proof=(proved_layer(real(2, 5, 3), in_features=3, out_features=4),
                  proved_layer(real(5, 3), in_features=3, out_features=4, bias=False),
                  proved(real(5, 3), real(4, 3, transposed=True), real(4)))),
@@ -66,7 +69,7 @@ ENTRIES: tuple[Entry, ...] = (
            argument("scale_grad_by_freq", False, decides=False), argument("sparse", False, decides=False)),
           (WEIGHT,), recorded="lookup_table", initial={"weight": ("normal", "xavier_uniform")}, formula=_embedding,
           operands=("weight",), other_rules=_zeros_at_padding, exact=True,
-          in_paddle={"zeros": True},
+          in_paddle={"zeros": True}, takes=lambda shape, settings: [((2, LENGTH), shape[0])],
           differs=(Contrast("row padding_idx", "what the weight holds there", "zeros, whatever the weight holds",
                             shows=_row_at_padding),),
           proof=(proved_layer(index(9, 3, 7), num_embeddings=9, embedding_dim=4),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...dictionary.index import MOMENTS
 from ...errors import listed
 from .bounded_bytes import DO_NOT_LOAD, Malformed, quoted
 from .pickle_reader import Attributes, LongBytes, LongText, Name, Ordered
@@ -20,7 +21,7 @@ MAX_NAMES = 50_000_000  # characters of all dotted names together
 TEXT_NODE = 16  # characters of text that count as one node
 MAX_SHARING = 8  # how many times the file's size its arrays may take when each mention is counted
 _PLAIN = frozenset({int, float, bool, type(None)})
-_OPTIMIZER_KEY = re.compile(r"_(moment\d|beta\d_pow_acc|velocity|moment|inf_norm|mean_square|mean_grad|momentum)_\d+$")
+_OPTIMIZER_KEY = re.compile(rf"_({'|'.join(MOMENTS['paddle'])}|beta\d_pow_acc|mean_grad)_\d+$")
 LISTED = 12  # names in one refusal
 KINDS = ("weights", "optimiser")
 NAME_TABLE = "StructuredToParameterName@@"
