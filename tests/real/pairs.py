@@ -101,7 +101,7 @@ PAIRS = (
     Pair("MobileNetV1", CLAS, _clas("MobileNetV1", "mobilenetv1_100"), differs=("relu6|ReLU6",)),
     Pair("MobileNetV3_small", CLAS, _clas("MobileNetV3_small_x1_0", "mobilenetv3_small_100"), differs=("conv|expand",)),
     Pair("GhostNet", CLAS, _clas("GhostNet_x1_0", "ghostnet_100"), differs=("se|squeeze|fc|conv",)),
-    Pair("EfficientNetB0", CLAS, _clas("EfficientNetB0", "efficientnet_b0")),
+    Pair("EfficientNetB0", CLAS, _clas("EfficientNetB0", "tf_efficientnet_b0")),
     Pair("RepVGG_A0", CLAS, _clas("RepVGG_A0", "repvgg_a0")),
     Pair("ConvNeXt_tiny", CLAS, _clas("ConvNeXt_tiny", "convnext_tiny")),
     Pair("PPHGNet_tiny", CLAS, _clas("PPHGNet_tiny", "hgnet_tiny")),
