@@ -116,11 +116,11 @@ def convert_model(
     given, more = without_prefix(given, layouts[origin].shapes.keys() - needless(layouts[origin]))
     canonical = canonical_of(source, given, layouts[origin], reference)
     types = {name: array.dtype for name, array in user_models[into].stored.items()} if into in user_models else {}
-    if matching is None:
-        moved = {y: canonical[x] for x, y in pairs.items() if x in canonical}
-    else:
+    if matching is not None:
         _refuse_parted(source, layouts[origin], canonical)
         moved = with_aliases(carried(matching, canonical), layouts[into].views)
+    else:
+        moved = {y: canonical[x] for x, y in pairs.items() if x in canonical}
     moved, cast, exact = in_types_of(layouts[into].views, moved, types)
     canonical |= {x: moved[y] for x, y in pairs.items() if y in moved}
     arrays = framework_arrays(layouts[into], moved)
@@ -131,9 +131,7 @@ def convert_model(
         raise BadInput(f"{source}: has nothing for {', '.join(missing[:20])} of {models.get(into) or models[origin]}")
     names = _tensor_names(user_models) if into == "paddle" else None
     rows = rows_of(layouts[origin], layouts[into], pairs, canonical)
-    for name, carry in (matching.carries if matching else {}).items():
-        view = layouts[into].views[name]
-        rows.append(ConvertedTensor(view.stored_name, view.tensor_shape, moved[name].dtype.name, carry.told))
+    rows += _carried_rows(matching, layouts[into], moved)
     whole = Conversion(source, target, reference, "model", rows, exact)
     done = Converted(whole, user_models, matching, framework_arrays(layouts[origin], canonical), notes)
     stored = "bfloat16" if any(array.dtype.name == "bfloat16" for array in arrays.values()) else None
@@ -163,6 +161,15 @@ def _own_buffers(model: UserModel | None, layout: Layout, arrays: dict[str, np.n
 def _left_behind(layout: Layout, pairs: Mapping[str, str], canonical: Mapping, origin: str) -> list[str]:
     left = [name for name, view in layout.views.items() if own_buffer(view) and name in canonical and name not in pairs]
     return [f"{listed(left, LISTED)}: of {origin}'s model alone, a buffer; left out"] if left else []
+
+
+def _carried_rows(matching: Matching | None, layout: Layout, moved: Mapping[str, np.ndarray]) -> list[ConvertedTensor]:
+    """What is told of weights that are made of several, or of rows."""
+    told = []
+    for name, carry in (matching.carries if matching else {}).items():
+        view = layout.views[name]
+        told.append(ConvertedTensor(view.stored_name, view.tensor_shape, moved[name].dtype.name, carry.told))
+    return told
 
 
 def _refuse_parted(source: str, layout: Layout, arrays: Mapping[str, np.ndarray]) -> None:

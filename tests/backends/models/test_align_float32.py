@@ -5,6 +5,7 @@ from __future__ import annotations
 import paddle
 import pytest
 import torch
+from calling_models import PaddleCalls, TorchCalls
 from dualport.common.tolerances import bound
 from paddle.nn import functional as pf
 from torch.nn import functional as tf
@@ -21,24 +22,6 @@ FUNCTIONS = {
     "hardsigmoid": (pf.hardsigmoid, tf.hardsigmoid),
     "layer_norm": (lambda x: pf.layer_norm(x, 6, epsilon=7e-4), lambda x: tf.layer_norm(x, (6,), eps=7e-4)),
 }
-
-
-class PaddleCalls(paddle.nn.Layer):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
-
-
-class TorchCalls(torch.nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -10,6 +10,7 @@ import paddle.nn.functional as pf
 import pytest
 import torch
 import torch.nn.functional as tf
+from calling_models import PaddleCalls, TorchCalls
 from dualport.backends import load_backend
 from dualport.common.tolerances import bound
 
@@ -17,24 +18,6 @@ from dualport import align
 
 EXACT = {"dtypes": ("float64",), "modes": ("eval",)}  # in training batch norms differ by more
 LABEL = np.random.default_rng(3).random((6, 5)).astype(np.float32)
-
-
-class PaddleCalls(paddle.nn.Layer):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
-
-
-class TorchCalls(torch.nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 # Pairs that are of one mathematics, whatever they call: Paddle's, PyTorch's, and the shape of what they are given.
