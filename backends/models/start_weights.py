@@ -137,9 +137,10 @@ def write_values(model: UserModel, place: Path) -> None:
             head.note("head", head_of(model) | {"examples": examples})
             head.note("modules", model.modules)
             break
-        else:
-            place.unlink()
+        ran = "head" in file
     model.start_from(before)
+    if not ran:  # closed first: an open file cannot be removed on Windows
+        place.unlink()
 
 
 def told_apart(model: UserModel) -> dict[str, np.ndarray]:
