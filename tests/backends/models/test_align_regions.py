@@ -7,6 +7,7 @@ from typing import Any
 import paddle
 import pytest
 import torch
+from calling_models import PaddleParts, TorchParts
 from dualport.common.compare.wording import REGIONS
 from paddle.nn import functional as pf
 from torch.nn import functional as tf
@@ -14,28 +15,6 @@ from torch.nn import functional as tf
 from dualport import align
 
 PLAN = {"modes": ("eval",), "dtypes": ("float64",)}
-
-
-class PaddleParts(paddle.nn.Layer):
-    def __init__(self, forward, **layers):
-        super().__init__()
-        self.steps = forward
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-
-    def forward(self, x):
-        return self.steps(self, x)
-
-
-class TorchParts(torch.nn.Module):
-    def __init__(self, forward, **layers):
-        super().__init__()
-        self.steps = forward
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-
-    def forward(self, x):
-        return self.steps(self, x)
 
 
 def dense(*sizes):

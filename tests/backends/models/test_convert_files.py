@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from dualport.common.errors import BadInput
+from dualport.common.traces.inputs import parse_inputs
 from dualport.common.weights import read
+from dualport.scripts.command_line import main
 
 torch, paddle = pytest.importorskip("torch"), pytest.importorskip("paddle")
 
@@ -29,6 +31,23 @@ class Small(Net):
         self.places = self.places.astype("int32")
 class Taking(Net):
     def forward(self, x, y): return super().forward(x) + y
+class Words(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.words, self.out = nn.Embedding(9, 4, padding_idx=2), nn.Linear(4, 4)
+    def forward(self, x): return self.out(self.words(x))
+class Tied(Words):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(9, 4)
+        self.shift = self.create_parameter([9], is_bias=True)
+    def forward(self, x): return paddle.matmul(super().forward(x), self.words.weight, transpose_y=True) + self.shift
+class Normed(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.utils.weight_norm(nn.Conv1D(4, 4, 3), dim=0)
+        self.b = nn.utils.spectral_norm(nn.Linear(4, 4))
+    def forward(self, x): return self.b(self.a(x).transpose([0, 2, 1]))
 """
 TORCH = """
 import torch, torch.nn as nn
@@ -40,6 +59,23 @@ class Net(nn.Module):
     def forward(self, x): return self.a(x).index_select(1, self.places)
 class Taking(Net):
     def forward(self, x, y): return super().forward(x) + y
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.out = nn.Embedding(9, 4, padding_idx=2), nn.Linear(4, 4)
+    def forward(self, x): return self.out(self.words(x))
+class Tied(Words):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 9)
+        self.head.weight = self.words.weight
+    def forward(self, x): return self.head(super().forward(x))
+class Normed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.utils.weight_norm(nn.Conv1d(4, 4, 3), dim=0)
+        self.b = nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4))
+    def forward(self, x): return self.b(self.a(x).transpose(1, 2))
 """
 
 
@@ -142,3 +178,50 @@ def test_a_scripted_module_is_named(state):
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), "net.pt")
     with pytest.raises(BadInput, match="TorchScript"):
         read("net.pt")
+
+
+TOKENS = "2,3:int64:3..8"  # never the row of padding
+
+
+def test_a_row_for_padding_that_is_not_zero_is_told_though_no_input_reaches_it(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    import nets_pt
+
+    torch.save(nets_pt.Words().state_dict(), "words.pt")
+    models = ["--paddle", "nets_pd.py:Words", "--torch", "nets_pt.py:Words", "--input", TOKENS]
+    assert main(["convert", "words.pt", "words.pdparams", *models]) == 0
+    with torch.no_grad():
+        changed = nets_pt.Words()
+        changed.words.weight.add_(1)
+    torch.save(changed.state_dict(), "words.pt")
+    capsys.readouterr()
+    assert main(["convert", "words.pt", "other.pdparams", *models]) == 1
+    assert "row 2 of its weight, padding_idx, is not zero" in capsys.readouterr().out
+    assert not (folder / "other.pdparams").exists()
+    given = ["--direction", "torch-to-paddle", "--weights", "words.pt", "--mode", "eval", "--dtype", "float64"]
+    assert main(["align", *models, *given]) == 1
+    assert "row 2 of its weight, padding_idx, is not zero" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "given"), [("Tied", TOKENS), ("Normed", "2,4,7")])
+def test_a_weight_under_two_names_or_made_of_others_goes_there_and_back(folder, monkeypatch, name, given):
+    from dualport.backends.models.convert import convert_model
+
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    import nets_pt
+
+    torch.manual_seed(2)
+    made = getattr(nets_pt, name)()
+    torch.save(made.state_dict(), "there.pt")
+    models = {"paddle": f"nets_pd.py:{name}", "torch": f"nets_pt.py:{name}"}
+    for source, target in (("there.pt", "there.pdparams"), ("there.pdparams", "back.pt")):
+        done = convert_model(source, target, models, inputs=parse_inputs([given]), verify=True)
+        assert done.agrees
+        assert done.checks
+    made.load_state_dict(torch.load("back.pt"), strict=True)
+    first, again = read("there.pt").arrays, read("back.pt").arrays
+    assert first.keys() == again.keys()
+    assert all(np.array_equal(first[each], again[each]) for each in first)

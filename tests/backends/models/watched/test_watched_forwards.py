@@ -105,12 +105,19 @@ class OwnHardsigmoid(torch.nn.Module):
         return torch.nn.functional.relu6(x + 3) / 6
 
 
-OwnHardsigmoid.__name__ = "Hardsigmoid"
+class PaddleHardsigmoid(paddle.nn.Layer):
+    def forward(self, x):
+        return paddle.nn.functional.relu6(x + 3) / 6
+
+
+OwnHardsigmoid.__name__ = PaddleHardsigmoid.__name__ = "Hardsigmoid"
 
 
 def test_a_class_is_the_librarys_if_it_is_and_not_by_its_name():
     pair = paddle.nn.Sequential(paddle.nn.Linear(5, 5), paddle.nn.Hardsigmoid())
     assert not align(pair, torch.nn.Sequential(torch.nn.Linear(5, 5), Hardsigmoid()), "4,5", **QUICK).ok
+    own = paddle.nn.Sequential(paddle.nn.Linear(5, 5), PaddleHardsigmoid())
+    assert align(own, torch.nn.Sequential(torch.nn.Linear(5, 5), OwnHardsigmoid()), "4,5", **QUICK).ok
     backend = load_backend("torch")
     kinds = [torch.nn.Hardsigmoid(), Hardsigmoid(), OwnHardsigmoid(), Tripled(2, 2), torch.nn.Linear(2, 2)]
     assert [structure(backend, module)[0]["library"] for module in kinds] == [True, False, False, False, True]
