@@ -8,12 +8,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
-
-import numpy as np
 
 from ..atomic import atomic_path
 from ..errors import BadInput, choose
@@ -23,19 +21,24 @@ from .formats.pdparams import BFLOAT16_OR_INTEGER, name_table, read_paddle, writ
 from .formats.pt import read_torch, write_torch
 from .formats.recognition import format_of
 from .formats.safetensors import FRAMEWORKS, read_safetensors, write_safetensors
-from .formats.shards import read_index
+from .formats.shards import open_shards, read_index
+from .formats.stored import Array, is_array
 
 NAMES_KEY = "dualport.names"  # where a .safetensors file keeps Paddle's table of parameter names
 # Extension → whose layout `convert` writes there.
-FRAMEWORK_OF = {".pdparams": "paddle", ".pdopt": "paddle", ".pt": "torch", ".pth": "torch", ".safetensors": "torch"}
+FRAMEWORK_OF = {
+    ".pdparams": "paddle", ".pdopt": "paddle",
+    ".pt": "torch", ".pth": "torch", ".bin": "torch", ".safetensors": "torch",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class WeightFile:
     """What a weight file holds.
 
-    `arrays` is the state dict as it is in the file: its own names and layout, nothing transposed. `tree` is the whole
-    content, arrays in place: epochs, learning-rate schedules, optimiser states. `names` is Paddle's table from
+    `arrays` is the state dict as it is in the file: its own names and layout, nothing transposed; while the file is
+    `opened`, they are still in it. `tree` is the whole content, arrays in place: epochs, learning-rate schedules,
+    optimiser states. `names` is Paddle's table from
     structured names to tensor names, or empty. `key` says where in a nested checkpoint `arrays` was found.
     `verified` is true where the content was compared with a sha256 given beforehand.
     """
@@ -44,7 +47,7 @@ class WeightFile:
     format: str  # "pdparams", "pdopt", "pt" or "safetensors"
     framework: str | None  # "paddle", "torch", or None where the file does not say
     protocol: int | None  # of the pickle in it
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, Any]
     names: dict[str, str] = field(default_factory=dict)
     tree: Any = None
     key: str | None = None
@@ -55,11 +58,26 @@ class WeightFile:
 def framework_of(file: WeightFile) -> str:
     """Whose layout a file is in. Raises `BadInput` where neither its format nor its metadata says so."""
     if file.framework is None:
+        kind = file.metadata.get("format")
+        said = f" (its metadata has format={quoted(kind)}, which both have written)" if kind else ""
         raise BadInput(
-            f"{file.path}: does not say whose layout it is in; write it with metadata format=pt or format=paddle, or "
-            "give the .pt or .pdparams that it came from"
+            f"{file.path}: does not say whose layout it is in{said}; say it with --from torch or --from paddle"
         )
     return file.framework
+
+
+def of_framework(file: WeightFile, stated: str | None) -> tuple[WeightFile, list[str]]:
+    """A file whose layout is the `stated` framework's, and a note where the file says otherwise.
+
+    Raises:
+        BadInput: there is no such framework.
+    """
+    if stated is None:
+        return file, []
+    choose(stated, ("torch", "paddle"), "framework")
+    against = file.framework not in (None, stated)
+    note = f"{file.path} is {file.framework}'s by what it says of itself; it is taken as {stated}'s, as --from says"
+    return replace(file, framework=stated), [note] if against else []
 
 
 def read(
@@ -81,18 +99,52 @@ def read(
     Raises:
         BadInput: not a weight file, damaged, hostile, or more must be said about it; the message says what.
     """
+    with _opened(path, key, dtype, kind, sha256, False) as file:
+        return file
+
+
+def opened(
+    path: str | os.PathLike[str],
+    key: str | None = None,
+    dtype: str | None = None,
+    kind: str | None = None,
+    sha256: str | None = None,
+) -> contextlib.AbstractContextManager[WeightFile]:
+    """As `read`, but within the context the arrays are still in the file: `np.asarray` reads one, afresh each time.
+
+    So a model that is larger than memory goes through it one array at a time. Outside of it they cannot be read.
+
+    Raises:
+        BadInput: as `read`; also where an array turns out to be damaged when it is asked for.
+    """
+    return _opened(path, key, dtype, kind, sha256, True)
+
+
+@contextlib.contextmanager
+def _opened(
+    path: Any, key: str | None, dtype: str | None, kind: str | None, sha256: str | None, deferred: bool
+) -> Iterator[WeightFile]:
     name = str(path) if str(path).isprintable() else quoted(path, 1000)
-    try:
-        if not (Path(path).is_file() or Path(path).is_dir()) and Path(path).exists():
-            raise BadInput(f"{name}: is a pipe or a device; name a weight file")
-        with Path(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            expected = sha256 or _sidecar(Path(path))
-            return _read(Source(file, size), name, key, dtype, kind, expected)
-    except IsADirectoryError:
-        raise BadInput(f"{name}: is a folder; name a weight file in it") from None
-    except OSError as error:
-        raise BadInput(f"{name}: cannot be read ({error.strerror or error}); check the path") from None
+    with contextlib.ExitStack() as close:
+        try:
+            source = _source(Path(path), name, deferred)
+            close.callback(lambda: [file.close() for file in (*source.beside, source.file)])
+            file = _read(source, name, key, dtype, kind, sha256 or _sidecar(Path(path)))
+        except IsADirectoryError:
+            raise BadInput(f"{name}: is a folder; name a weight file in it") from None
+        except OSError as error:
+            raise BadInput(f"{name}: cannot be read ({error.strerror or error}); check the path") from None
+        try:
+            yield file
+        except Malformed as fault:
+            raise BadInput(f"{name}: {fault}") from None
+
+
+def _source(path: Path, name: str, deferred: bool) -> Source:
+    if not (path.is_file() or path.is_dir()) and path.exists():
+        raise BadInput(f"{name}: is a pipe or a device; name a weight file")
+    file = path.open("rb")
+    return Source(file, os.fstat(file.fileno()).st_size, deferred)
 
 
 def _read(
@@ -150,26 +202,21 @@ def _read_safetensors(source: Source, path: str, key: Any, dtype: Any, kind: Any
 
 def _read_index(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
     """All shards of a model, each whole and each with the tensors that the index says."""
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Array] = {}
+    names: dict[str, str] = {}
     whole = None
-    for name, wanted in read_index(source).items():
-        place = Path(path).parent / name
-        try:
-            if place.exists() and not place.is_file():
-                raise Malformed(f"its shard {quoted(name)} is no file")
-            with place.open("rb") as file:
-                shard = Source(file, os.fstat(file.fileno()).st_size)
-                form = format_of(shard)
-                if form == "index":
-                    raise Malformed(f"its shard {quoted(name)} is an index itself")
-                whole = _READERS[form](shard, str(place), key, dtype, kind, False)
-        except OSError as error:
-            raise Malformed(f"its shard {quoted(name)} cannot be read ({error.strerror})", "fetch all shards") from None
-        if set(whole.arrays) != set(wanted):
+    shards = read_index(source)
+    for name, shard in open_shards(source, path, shards):
+        form = format_of(shard)
+        if form == "index":
+            raise Malformed(f"its shard {quoted(name)} is an index itself")
+        whole = _READERS[form](shard, str(Path(path).parent / name), key, dtype, kind, False)
+        if set(whole.arrays) != set(shards[name]):
             raise Malformed(f"its shard {quoted(name)} does not hold what the index says", "fetch both again")
         arrays |= whole.arrays
+        names |= whole.names
     assert whole is not None  # an index of nothing is refused
-    return WeightFile(path, whole.format, whole.framework, whole.protocol, arrays, tree=arrays, metadata=whole.metadata)
+    return replace(whole, path=path, arrays=arrays, names=names, tree=arrays, key=None)
 
 
 _READERS: dict[str, Callable[..., WeightFile]] = {
@@ -180,11 +227,11 @@ _READERS: dict[str, Callable[..., WeightFile]] = {
 }
 
 
-def _direct_arrays(node: Any) -> dict[str, np.ndarray]:
+def _direct_arrays(node: Any) -> dict[str, Array]:
     """The arrays of a flat Paddle file by name; what nests beside them (LR_Scheduler) stays in the tree."""
     if not isinstance(node, dict):
         return flatten(node)
-    return flatten({name: value for name, value in node.items() if isinstance(value, np.ndarray)})
+    return flatten({name: value for name, value in node.items() if is_array(value)})
 
 
 def _kept_names(metadata: dict[str, str]) -> dict[str, str]:
@@ -239,16 +286,17 @@ def write(
     extension = choose(Path(path).suffix.lower(), FRAMEWORK_OF, "weight format with the extension")
     try:
         with atomic_path(path) as temporary, temporary.open("wb", buffering=2**20) as file:
-            _write(file, extension, arrays, names, metadata)
+            write_content(file, extension, arrays, names, metadata)
     except BadInput as error:
         raise BadInput(str(error) if str(path) in str(error) else f"{path}: {error}") from None
 
 
-def _write(file: BinaryIO, extension: str, arrays: dict[str, Any], names: Any, metadata: Any) -> None:
+def write_content(file: BinaryIO, extension: str, arrays: Mapping[str, Any], names: Any, metadata: Any) -> None:
+    """Write a state dict into an open file; arrays that are still in theirs are read one at a time."""
     arrays = {name: value for name, value in arrays.items() if name != NAME_TABLE}
     if extension in (".pdparams", ".pdopt"):
         write_paddle(file, arrays, names)
-    elif extension in (".pt", ".pth"):
+    elif extension in (".pt", ".pth", ".bin"):
         write_torch(file, arrays)
     else:
         kept = {NAMES_KEY: json.dumps(names, ensure_ascii=False)} if names else {}

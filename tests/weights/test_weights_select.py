@@ -82,7 +82,7 @@ def test_what_is_written_is_read(tmp_path, extension) -> None:
 
 def test_an_unknown_extension_is_refused(tmp_path) -> None:
     with pytest.raises(BadInput, match=r"\.pdparams.*\.safetensors"):
-        write(tmp_path / "w.bin", state())
+        write(tmp_path / "w.onnx", state())
 
 
 @pytest.mark.parametrize("extension", [".pdparams", ".pt", ".safetensors"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from io import BufferedIOBase
 
 import numpy as np
@@ -24,12 +25,26 @@ def quoted(name: object, limit: int = 80) -> str:
     return repr(text) if len(text) <= limit else repr(text[:limit])[:-1] + "…'"
 
 
+@dataclass(frozen=True)
+class Later:
+    """Bytes that are left where they are: how many, and what reads them as a uint8 array of its own."""
+
+    size: int
+    read: Callable[[], np.ndarray]
+
+
 @dataclass
 class Source:
-    """An open binary file and its size. A file that shrinks while it is read costs a refusal, not a crash."""
+    """An open binary file and its size. A file that shrinks while it is read costs a refusal, not a crash.
+
+    `deferred`: the content of arrays stays in the file until somebody asks for it; the file must be open then.
+    `beside`: the files of its shards, which whoever opened it closes.
+    """
 
     file: BufferedIOBase
     size: int
+    deferred: bool = False
+    beside: list[BufferedIOBase] = field(default_factory=list)
 
     def left(self) -> int:
         return self.size - self.file.tell()
@@ -53,3 +68,18 @@ class Source:
                 raise Malformed("the file ends in the middle of its content")
             filled += step
         return data
+
+    def content(self, count: int) -> np.ndarray | Later:
+        """The next `count` bytes, read as `array` does; of a deferred file only where they lie."""
+        if not self.deferred:
+            return self.array(count)
+        if count > self.left():
+            raise Malformed("the file ends in the middle of its content")
+        start = self.file.tell()
+        self.file.seek(start + count)
+        return Later(count, lambda: self.at(start).array(count))
+
+    def at(self, place: int) -> Source:
+        """The same file, to be read from `place` on."""
+        self.file.seek(place)
+        return self

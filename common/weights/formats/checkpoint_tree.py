@@ -10,9 +10,10 @@ import numpy as np
 
 from ...dictionary.index import MOMENTS
 from ...errors import listed
-from .bounded_bytes import DO_NOT_LOAD, Malformed, quoted
+from .bounded_bytes import DO_NOT_LOAD, Later, Malformed, quoted
 from .pickle_reader import Attributes, LongBytes, LongText, Name, Ordered
 from .pickled_numpy import PickledArray, PickledScalar, check_truths
+from .stored import Array, Stored, is_array
 
 MAX_DEPTH = 64
 MAX_NODES = 1_000_000  # as they would be printed, so that sharing cannot multiply them
@@ -81,8 +82,11 @@ class _Resolver:
             case np.ndarray():  # a tensor that the torch reader has made
                 check_truths(node)
                 return node, 1, node.nbytes, 0
+            case Stored():
+                return node, 1, node.nbytes, 0
             case LongBytes():
-                return node.raw.tobytes(), 1 + len(node.raw) // TEXT_NODE, 0, 0
+                raw = node.raw.read() if type(node.raw) is Later else node.raw
+                return raw.tobytes(), 1 + len(raw) // TEXT_NODE, 0, 0
             case bytes():
                 return node, 1 + len(node) // TEXT_NODE, 0, 0
             case Name() if node.value is not None:
@@ -120,14 +124,12 @@ def is_optimizer(node: Any) -> bool:
         return True
     if "LR_Scheduler" in node and node.keys() <= {"LR_Scheduler", "master_weights"}:
         return True
-    return any(
-        type(key) is str and isinstance(value, np.ndarray) and _OPTIMIZER_KEY.search(key) for key, value in node.items()
-    )
+    return any(type(key) is str and is_array(value) and _OPTIMIZER_KEY.search(key) for key, value in node.items())
 
 
-def flatten(node: Any) -> dict[str, np.ndarray]:
+def flatten(node: Any) -> dict[str, Array]:
     """The arrays of a tree by their dotted names; the names of a flat state dict stay as they are."""
-    return {"tensor": node} if isinstance(node, np.ndarray) else _named(_arrays(node, None))
+    return {"tensor": node} if is_array(node) else _named(_arrays(node, None))
 
 
 def _named(parts: Iterator[tuple[str, Any]]) -> dict[str, Any]:
@@ -151,9 +153,9 @@ def _children(node: Any, where: str | None) -> Iterator[tuple[str, Any]]:
         yield (str(key) if where is None else f"{where}.{key}"), value
 
 
-def _arrays(node: Any, where: str | None) -> Iterator[tuple[str, np.ndarray]]:
+def _arrays(node: Any, where: str | None) -> Iterator[tuple[str, Array]]:
     for name, value in _children(node, where):
-        if isinstance(value, np.ndarray):
+        if is_array(value):
             yield name, value
         else:
             yield from _arrays(value, name)
@@ -193,7 +195,7 @@ def select(tree: Any, key: str | None, kind: str | None) -> tuple[str | None, An
 def _with_arrays(tree: Any, keys: list[str]) -> list[str]:
     """Those of several tables that hold more than single numbers, which scores and losses are kept as."""
     dicts = _named(_dicts(tree, None))
-    return [key for key in keys if any(isinstance(value, np.ndarray) and value.ndim for value in dicts[key].values())]
+    return [key for key in keys if any(is_array(value) and value.ndim for value in dicts[key].values())]
 
 
 def part_at(tree: Any, key: str | None) -> Any:
@@ -220,7 +222,7 @@ def _dicts(node: Any, where: str | None, everywhere: bool = False) -> Iterator[t
 def _is_state(node: dict) -> bool:
     """Whether a dict holds tensors itself. Beside other dicts, a lone number (a loss) does not count."""
     least = 2 if any(isinstance(value, dict) and key != NAME_TABLE for key, value in node.items()) else 0
-    return any(isinstance(value, np.ndarray) and value.size >= least for value in node.values())
+    return any(is_array(value) and value.size >= least for value in node.values())
 
 
 def _choices(keys: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -19,6 +20,7 @@ from .harmless import harmless_names
 from .pickle_reader import load
 from .pickle_writer import PickleWriter, raw_bytes
 from .pickled_numpy import numpy_names
+from .stored import Array, Stored, is_array
 
 SLICES = "UnpackBigParamInfor@@"  # Paddle's spelling
 BFLOAT16_OR_INTEGER = ("bfloat16", "uint16")
@@ -41,7 +43,7 @@ def read_paddle(source: Source, dtype: str | None = None) -> tuple[Any, dict[int
     return tree, names, protocol
 
 
-def name_table(node: Any, arrays: dict[str, np.ndarray], names: dict[int, str]) -> dict[str, str]:
+def name_table(node: Any, arrays: Mapping[str, Array], names: dict[int, str]) -> dict[str, str]:
     """Structured name → tensor name of the state dict `node`, from its own table or from the tuples of `arrays`."""
     table = node.get(NAME_TABLE) if isinstance(node, dict) else None
     if table is None:
@@ -51,14 +53,14 @@ def name_table(node: Any, arrays: dict[str, np.ndarray], names: dict[int, str]) 
     return dict(table)
 
 
-def _tensors(node: Any, dtype: str | None, names: dict[int, str], done: dict[int, np.ndarray]) -> Any:
+def _tensors(node: Any, dtype: str | None, names: dict[int, str], done: dict[int, Array]) -> Any:
     """Turn (name, array) into the array, and 16-bit integers into what `dtype` says they are."""
     match node:
-        case np.ndarray():
+        case np.ndarray() | Stored():
             if id(node) not in done:
                 done[id(node)] = _told(node, dtype)
             return done[id(node)]
-        case (str() as name, np.ndarray() as array) if type(node) is tuple:
+        case (str() as name, np.ndarray() | Stored() as array) if type(node) is tuple:
             tensor = _tensors(array, dtype, names, done)
             names[id(tensor)] = name
             return tensor
@@ -69,7 +71,7 @@ def _tensors(node: Any, dtype: str | None, names: dict[int, str], done: dict[int
     return node
 
 
-def _told(array: np.ndarray, dtype: str | None) -> np.ndarray:
+def _told(array: Array, dtype: str | None) -> Array:
     if array.dtype != np.uint16 or dtype == "uint16":
         return array
     if dtype == "bfloat16":
@@ -99,24 +101,30 @@ def _joined(tree: Any) -> Any:
     return tree
 
 
-def _join(parts: list[Any], shape: tuple, damaged: Malformed) -> np.ndarray:
-    if not parts or any(not isinstance(part, np.ndarray) or part.ndim != 1 for part in parts):
+def _join(parts: list[Any], shape: tuple, damaged: Malformed) -> Array:
+    if not parts or any(not is_array(part) or part.ndim != 1 for part in parts):
         raise damaged
     if len({part.dtype for part in parts}) > 1 or any(type(size) is not int or size < 0 for size in shape):
         raise damaged
     total = sum(part.size for part in parts)
     if math.prod(shape) != total:
         raise damaged
+    if isinstance(parts[0], Stored):
+        return Stored(shape, parts[0].dtype, lambda: _laid_together(list(parts), total).reshape(shape))
+    return _laid_together(parts, total).reshape(shape)
+
+
+def _laid_together(parts: list[Any], total: int) -> np.ndarray:
     whole = np.empty(total, parts[0].dtype)
     start = 0
     while parts:  # each slice is let go as soon as it is copied
         part = parts.pop(0)
         whole[start : start + part.size] = part
         start += part.size
-    return whole.reshape(shape)
+    return whole
 
 
-def write_paddle(file: BinaryIO, tree: dict[str, Any], names: dict[str, str] | None = None) -> None:
+def write_paddle(file: BinaryIO, tree: Mapping[str, Any], names: dict[str, str] | None = None) -> None:
     """Write `tree` (a state dict, or dicts, lists and numbers around some) as `paddle.load` reads it: protocol 4.
 
     bfloat16 is written as uint16, which Paddle takes for bfloat16. The names are spelled `numpy.core`, which NumPy 1
@@ -131,7 +139,7 @@ def write_paddle(file: BinaryIO, tree: dict[str, Any], names: dict[str, str] | N
 
 
 class _PaddleWriter(PickleWriter):
-    def array(self, array: np.ndarray) -> None:
+    def array(self, array: Array) -> None:
         dtype = self._stored_type(array.dtype)
         raw = raw_bytes(array)
         self.name("numpy.core.multiarray", "_reconstruct")

@@ -44,7 +44,7 @@ class LongText:
 
 @dataclass(frozen=True, eq=False)
 class LongBytes:
-    """A long byte string, as the uint8 array that it was read into."""
+    """A long byte string: the uint8 array that it was read into, or `Later` where it still is in its file."""
 
     raw: Any
 
@@ -157,7 +157,7 @@ class _Machine:
             self.frame_end = 0
 
     def payload(self, length: int) -> bytes | LongBytes:
-        return self.source.exact(length) if length <= LONG_PAYLOAD else LongBytes(self.source.array(length))
+        return self.source.exact(length) if length <= LONG_PAYLOAD else LongBytes(self.source.content(length))
 
     def text(self, length: int) -> str | LongText:
         if length > LONG_PAYLOAD:

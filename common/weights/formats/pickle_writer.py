@@ -13,10 +13,12 @@ import numpy as np
 from ...errors import BadInput
 from .bounded_bytes import quoted
 from .checkpoint_tree import MAX_DEPTH
+from .stored import Array, Stored
 
 
-def raw_bytes(array: np.ndarray) -> memoryview:
+def raw_bytes(array: Array) -> memoryview:
     """The bytes of `array` in C order and little-endian; a copy is made only where the array is not laid out so."""
+    array = np.asarray(array)
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return np.ascontiguousarray(little).reshape(-1).view(np.uint8).data
 
@@ -33,7 +35,7 @@ class PickleWriter:
         self.value(tree)
         self.file.write(b".")
 
-    def array(self, array: np.ndarray) -> None:
+    def array(self, array: Array) -> None:
         """Emit an array that has not been written yet. Given by the subclass."""
         raise TypeError(f"{type(self).__name__} does not say how an array is written")
 
@@ -54,7 +56,7 @@ class PickleWriter:
                 self.integer(value)
             case float():
                 self.file.write(b"G" + struct.pack(">d", value))
-            case np.ndarray():
+            case np.ndarray() | Stored():
                 self._shared(id(value), lambda: self.array(value))
             case np.generic():
                 self.value(value.item(), depth)

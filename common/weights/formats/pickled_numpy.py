@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .bounded_bytes import Malformed
+from .bounded_bytes import Later, Malformed
 from .pickle_reader import LongBytes, LongText, Name, Ordered
+from .stored import Array, Stored
 
 MAX_AXES = 32
 _BLOCK = 2**16  # bytes decoded at a time, so that they stay in the processor's cache
@@ -41,20 +42,23 @@ class PickledArray:
     def __init__(self, arguments: tuple) -> None:
         match arguments:
             case (Name(label="ndarray"), (0,), b"b"):
-                self._content: np.ndarray | None = None
+                self._content: Array | None = None
             case _:
                 raise Malformed("it holds an array of an unknown kind", _NOT_NUMBERS)
 
     def build(self, state: object) -> None:
         match state:
             case (1, tuple() as shape, PickledDtype(dtype=dtype), bool() as fortran, data) if self._content is None:
-                flat = _numbers(data, dtype, shape)
-                self._content = flat.reshape(shape, order="F" if fortran else "C")
+                order = "F" if fortran else "C"
+                if type(data) is LongBytes and type(data.raw) is Later:
+                    self._content = _later(data.raw, dtype, shape, order)
+                else:
+                    self._content = _numbers(data, dtype, shape).reshape(shape, order=order)
             case _:
                 raise Malformed("it holds an array whose description is damaged")
 
-    def content(self) -> np.ndarray:
-        """The array, writable, in native byte order and with memory of its own."""
+    def content(self) -> Array:
+        """The array, writable, in native byte order and with memory of its own, or still in its file."""
         if self._content is None:
             raise Malformed("it holds an array without content")
         return self._content
@@ -80,6 +84,16 @@ def _numbers(data: object, dtype: np.dtype, shape: tuple) -> np.ndarray:
     return flat if dtype.isnative else flat.astype(dtype.newbyteorder("="))
 
 
+def _later(raw: Later, dtype: np.dtype, shape: tuple, order: Any) -> Stored:
+    """An array whose content is not read yet; what can be checked without it is."""
+    check_shape(shape, dtype.itemsize, raw.size)
+
+    def fetch() -> np.ndarray:
+        return _numbers(LongBytes(raw.read()), dtype, shape).reshape(shape, order=order)
+
+    return Stored(shape, dtype.newbyteorder("="), fetch)
+
+
 def check_shape(shape: tuple, itemsize: int, length: int) -> None:
     """Refuse a shape that is not one, or that does not take exactly `length` bytes."""
     if len(shape) > MAX_AXES or any(type(size) is not int or size < 0 for size in shape):
@@ -100,7 +114,7 @@ def _bytes(data: object) -> np.ndarray:
     if type(data) is bytes:
         return np.frombuffer(bytearray(data), np.uint8) if data else np.empty(0, np.uint8)
     if type(data) is LongBytes:
-        return data.raw
+        return data.raw.read() if type(data.raw) is Later else data.raw
     raise Malformed("it holds an array whose content is not bytes", _NOT_NUMBERS)
 
 

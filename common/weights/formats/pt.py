@@ -12,13 +12,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import BadInput
-from .bounded_bytes import DO_NOT_LOAD, Malformed, Source, quoted
+from .bounded_bytes import DO_NOT_LOAD, Later, Malformed, Source, quoted
 from .checkpoint_tree import resolve
 from .harmless import harmless_names
 from .pickle_reader import Name, load
 from .pickle_writer import PickleWriter, raw_bytes
-from .pickled_numpy import MAX_AXES, check_shape, numpy_names
+from .pickled_numpy import MAX_AXES, check_shape, check_truths, numpy_names
 from .pt_zip import TORCHSCRIPT, Entry, ZipWriter, read_directory, read_entry
+from .stored import Array, Stored, is_array
 
 _TYPES = {
     "float64": "DoubleStorage", "float32": "FloatStorage", "float16": "HalfStorage", "bfloat16": "BFloat16Storage",
@@ -64,10 +65,25 @@ def read_torch(source: Source) -> tuple[Any, int]:
 
 
 class _Storage:
-    """A storage's bytes, and the type that the reference to it named (None: plain bytes)."""
+    """A storage's bytes, and the type that the reference to it named (None: plain bytes).
 
-    def __init__(self, data: np.ndarray, dtype: np.dtype | None) -> None:
-        self.data, self.dtype = data, dtype
+    Of a deferred file the bytes are read for each tensor; of several tensors on one storage the last is kept by `kept`.
+    """
+
+    def __init__(self, data: np.ndarray | Later, dtype: np.dtype | None, kept: dict[int, np.ndarray]) -> None:
+        self.data, self.dtype, self.kept, self.tensors = data, dtype, kept, 0
+
+    def content(self) -> np.ndarray:
+        """Its bytes, as a uint8 array."""
+        if isinstance(self.data, np.ndarray):
+            return self.data
+        if id(self) in self.kept:
+            return self.kept[id(self)]
+        self.kept.clear()
+        data = self.data.read()
+        if self.tensors > 1:
+            self.kept[id(self)] = data
+        return data
 
 
 class _Storages:
@@ -76,6 +92,7 @@ class _Storages:
     def __init__(self, source: Source, entries: dict[str, Entry], folder: str) -> None:
         self.source, self.entries, self.folder = source, entries, folder
         self.read: dict[str, _Storage] = {}
+        self.kept: dict[int, np.ndarray] = {}
 
     def find(self, reference: Any) -> _Storage:
         match reference:
@@ -93,13 +110,14 @@ class _Storages:
         if entry.size != count * (dtype.itemsize if dtype else 1):
             raise Malformed(f"the storage {quoted(key)} has another size than its tensor says")
         if key not in self.read:
-            self.read[key] = _Storage(read_entry(self.source, entry), dtype)
+            data = Later(entry.size, lambda: read_entry(self.source, entry)) if self.source.deferred else None
+            self.read[key] = _Storage(data or read_entry(self.source, entry), dtype, self.kept)
         if self.read[key].dtype != dtype:
             raise Malformed(f"the storage {quoted(key)} is of two types")
         return self.read[key]
 
 
-def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, dtype: np.dtype | None = None) -> np.ndarray:
+def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, dtype: np.dtype | None = None) -> Array:
     """A tensor as a view of its storage, after checking that it lies inside and repeats nothing."""
     if type(storage) is not _Storage or type(offset) is not int or offset < 0:
         raise Malformed("it holds a tensor whose description is damaged")
@@ -123,17 +141,27 @@ def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, dtype: np.dtyp
     if math.prod(shape) > count:
         raise Malformed("it holds a tensor that repeats its storage", "save it after .contiguous()")
     steps = tuple(step * dtype.itemsize if size > 1 else 0 for size, step in zip(shape, strides, strict=True))
+    storage.tensors += 1
+    if isinstance(storage.data, Later):
+        return Stored(shape, dtype, lambda: _laid_over(storage, offset, shape, steps, dtype))
     return np.ndarray(shape, dtype, storage.data, offset * dtype.itemsize, steps)
 
 
-def _tensor(arguments: tuple) -> np.ndarray:
+def _laid_over(storage: _Storage, offset: int, shape: tuple, steps: tuple, dtype: np.dtype) -> np.ndarray:
+    """A tensor of a deferred file, read now."""
+    array = np.ndarray(shape, dtype, storage.content(), offset * dtype.itemsize, steps)
+    check_truths(array)
+    return array
+
+
+def _tensor(arguments: tuple) -> Array:
     """`_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, metadata])`."""
     if len(arguments) not in (6, 7):
         raise Malformed("it holds a tensor whose description is damaged")
     return _rebuild(*arguments[:4])
 
 
-def _tensor_of_type(arguments: tuple) -> np.ndarray:
+def _tensor_of_type(arguments: tuple) -> Array:
     """`_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype[, metadata])`."""
     match arguments[6:8]:
         case (Name(value=str() as label), *_) if label.startswith("torch."):
@@ -141,9 +169,9 @@ def _tensor_of_type(arguments: tuple) -> np.ndarray:
     raise Malformed("it holds a tensor whose description is damaged")
 
 
-def _parameter(arguments: tuple) -> np.ndarray:
+def _parameter(arguments: tuple) -> Array:
     """`_rebuild_parameter(tensor, requires_grad, hooks)`."""
-    if len(arguments) != 3 or not isinstance(arguments[0], np.ndarray):
+    if len(arguments) != 3 or not is_array(arguments[0]):
         raise Malformed("it holds a parameter whose description is damaged")
     return arguments[0]
 
@@ -202,17 +230,17 @@ class _TorchWriter(PickleWriter):
 
     def __init__(self, file: BinaryIO, protocol: int) -> None:
         super().__init__(file, protocol)
-        self.storages: list[np.ndarray] = []
+        self.storages: list[Array] = []
 
     def start_dict(self, content: dict) -> None:
-        state = content and all(type(key) is str and isinstance(value, np.ndarray) for key, value in content.items())
+        state = content and all(type(key) is str and is_array(value) for key, value in content.items())
         self._ordered() if state else super().start_dict(content)
 
     def _ordered(self) -> None:
         self.name("collections", "OrderedDict")
         self.file.write(b")R")
 
-    def array(self, array: np.ndarray) -> None:
+    def array(self, array: Array) -> None:
         if array.dtype.name not in _TYPES:
             raise BadInput(f"arrays of {quoted(array.dtype)} cannot be written for torch; convert them first")
         self.name("torch._utils", "_rebuild_tensor_v2")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ...errors import BadInput
-from .bounded_bytes import Malformed, Source, quoted
+from .bounded_bytes import Later, Malformed, Source, quoted
 from .pickle_writer import raw_bytes
 from .pickled_numpy import check_shape, check_truths
 from .pt import dtype_named
+from .stored import Array, Stored, is_array
 
 MAX_HEADER = 16_000_000  # bytes, about 150,000 tensors; more JSON could take gigabytes of memory
 _TYPES = {
@@ -29,7 +31,7 @@ _METADATA = "__metadata__"
 FRAMEWORKS = {"pt": "torch", "torch": "torch", "paddle": "paddle", "pd": "paddle"}
 
 
-def read_safetensors(source: Source) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def read_safetensors(source: Source) -> tuple[dict[str, Array], dict[str, str]]:
     """Read a whole file: its tensors in the header's order, and its metadata.
 
     Raises:
@@ -41,17 +43,24 @@ def read_safetensors(source: Source) -> tuple[dict[str, np.ndarray], dict[str, s
     if type(metadata) is not dict or any(type(value) is not str for value in metadata.values()):
         raise Malformed("the metadata in its header is not text")
     entries = {name: _entry(name, entry) for name, entry in header.items()}
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Array] = {}
     at = 0
     for name, (dtype, shape, start, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
         if start != at:
             raise Malformed(f"the tensor {quoted(name)} {'overlaps another' if start < at else 'follows a hole'}")
         at = end
-        arrays[name] = source.array(end - start).view(dtype).reshape(shape)
-        check_truths(arrays[name])
+        arrays[name] = _tensor(source.content(end - start), dtype, shape)
     if source.size != 8 + length + at:
         raise Malformed("it has bytes after its last tensor")
     return {name: arrays[name] for name in header}, metadata
+
+
+def _tensor(raw: np.ndarray | Later, dtype: np.dtype, shape: tuple[int, ...]) -> Array:
+    if isinstance(raw, Later):
+        return Stored(shape, dtype, lambda: np.asarray(_tensor(raw.read(), dtype, shape)))
+    array = raw.view(dtype).reshape(shape)
+    check_truths(array)
+    return array
 
 
 def _header(source: Source) -> tuple[dict[str, Any], int]:
@@ -94,7 +103,7 @@ def _entry(name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...], int, int]:
     return dtype, tuple(shape), start, end
 
 
-def write_safetensors(file: BinaryIO, arrays: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+def write_safetensors(file: BinaryIO, arrays: Mapping[str, Array], metadata: dict[str, str] | None = None) -> None:
     """Write a flat dict of arrays, and metadata of text, as the safetensors library reads them.
 
     Tensors are ordered by size of their type, then by name, as the library does, so that each is aligned.
@@ -121,10 +130,10 @@ def write_safetensors(file: BinaryIO, arrays: dict[str, np.ndarray], metadata: d
         file.write(raw_bytes(arrays[name]))
 
 
-def _check(name: object, array: object) -> None:
+def _check(name: object, array: Any) -> None:
     if type(name) is not str or name == _METADATA or "\0" in name:
         raise BadInput(f"{quoted(name)} cannot name a tensor in a .safetensors file; rename it")
-    if not isinstance(array, np.ndarray):
+    if not is_array(array):
         raise BadInput(f"{quoted(name)} is not an array: a .safetensors file holds arrays only; leave it out")
     if array.dtype.name not in _CODES:
         raise BadInput(f"{quoted(name)} is of {array.dtype}, which .safetensors has not got; convert it first")
