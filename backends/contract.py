@@ -14,7 +14,7 @@ import numpy as np
 
 from ..common.dictionary.draws import Draw, Numbers
 from ..common.traces.optimizer import OptimizerSettings
-from ..common.weights.optimizer_state import OptimizerState
+from ..common.weights.optimizer.adam_state import OptimizerState
 
 Tensor = Any  # of the framework
 Model = Any  # a `torch.nn.Module` or a `paddle.nn.Layer`

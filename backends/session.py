@@ -13,7 +13,7 @@ from ..common.runs.epoch_plan import EpochPlan
 from ..common.spec import Optimizer, Recipe
 from ..common.traces.optimizer import OptimizerSettings
 from ..common.traces.writing import Stored, put_all
-from ..common.weights.optimizer_state import OptimizerState
+from ..common.weights.optimizer.adam_state import OptimizerState
 from . import load_backend
 from .contract import Tensor
 from .model_state import load_arrays, moments, set_training, trained_tensors, views_of, weight_arrays

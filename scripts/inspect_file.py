@@ -73,8 +73,8 @@ def describe(weights: WeightFile) -> dict[str, Any]:
 
 def optimizer_steps(weights: WeightFile) -> list[int | None] | None:
     """The steps that the optimiser states in the file have taken, each count once; None in it stands for unknown."""
-    from dualport.common.weights.adam_steps import paddle_steps, torch_steps
     from dualport.common.weights.formats.checkpoint_tree import part_at, state_dicts
+    from dualport.common.weights.optimizer.adam_steps import paddle_steps, torch_steps
 
     steps: set[int | None] = set()
     for key, optimizer in state_dicts(weights.tree).items():

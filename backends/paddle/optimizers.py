@@ -13,8 +13,8 @@ from paddle import optimizer as optim
 from ...common.dictionary.index import NUMBERS, OPTIMIZER_BY_KIND
 from ...common.dictionary.training.optimizers import MOMENTS, arguments_of
 from ...common.traces.optimizer import OptimizerSettings, library_class
-from ...common.weights.adam_steps import beta_power
-from ...common.weights.optimizer_state import OptimizerState
+from ...common.weights.optimizer.adam_state import OptimizerState
+from ...common.weights.optimizer.adam_steps import beta_power
 from .tensors import to_numpy
 
 

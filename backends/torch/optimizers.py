@@ -12,7 +12,7 @@ from ...common.dictionary.entry import rounded
 from ...common.dictionary.index import NUMBERS, OPTIMIZER_BY_KIND, optimizer_entry
 from ...common.dictionary.training.optimizers import MOMENTS, arguments_of
 from ...common.traces.optimizer import OptimizerSettings, library_class
-from ...common.weights.optimizer_state import OptimizerState
+from ...common.weights.optimizer.adam_state import OptimizerState
 
 
 def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:

@@ -12,7 +12,7 @@ from ..errors import BadInput
 from ..spec import Recipe
 from ..weights import read
 from ..weights.files import framework_of
-from ..weights.optimizer_conversion import from_pdopt
+from ..weights.optimizer.recipe_adam import from_pdopt
 from ..weights.recipe_layout import paddle_names, part_layout
 from ..weights.recipe_match import Match, canonical_arrays, complaints, optimizer_of
 from .checkpoint import Checkpoint, Position

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ..arrays import Arrays
-from ..weights.optimizer_state import OptimizerState
+from ..weights.optimizer.adam_state import OptimizerState
 from .checkpoint import Checkpoint, Position
 from .epoch_plan import EpochPlan
 

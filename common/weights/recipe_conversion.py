@@ -13,7 +13,7 @@ from ..dictionary.training.optimizers import MOMENTS
 from ..errors import BadInput, choose
 from ..spec import Optimizer
 from .files import FRAMEWORK_OF, WeightFile, framework_of, read, write
-from .optimizer_conversion import from_pdopt, from_torch_adam, to_pdopt, to_torch_adam
+from .optimizer.recipe_adam import from_pdopt, from_torch_adam, to_pdopt, to_torch_adam
 from .recipe_layout import LayoutRow, paddle_names
 from .recipe_match import Match, candidates, find, optimizer_of
 

@@ -7,7 +7,7 @@ from dualport.common.errors import BadInput
 from dualport.common.random_streams import normal, stream
 from dualport.common.runs.epoch_plan import dropout_mask, plan_epoch
 from dualport.common.runs.initial_weights import initial_weights
-from dualport.common.weights.adam_steps import beta_power, steps_of
+from dualport.common.weights.optimizer.adam_steps import beta_power, steps_of
 
 
 def test_streams_differ_by_seed_purpose_and_epoch_and_repeat():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from dualport.common.errors import BadInput
 from dualport.common.weights import read, write
-from dualport.common.weights.adam_steps import paddle_steps
+from dualport.common.weights.optimizer.adam_steps import paddle_steps
 from weight_samples import bfloat16_array, read_bytes, refused, same, state
 
 NAMES = {"fc.weight": "linear_0.w_0", "fc.bias": "linear_0.b_0"}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from dualport.common.errors import BadInput
 from dualport.common.weights import read, write
-from dualport.common.weights.adam_steps import torch_steps
+from dualport.common.weights.optimizer.adam_steps import torch_steps
 from weight_samples import bfloat16_array, read_bytes, same, state
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..arrays import Arrays
+from ...arrays import Arrays
 
 
 @dataclass

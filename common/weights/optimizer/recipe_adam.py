@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..dictionary.training.optimizers import MOMENTS
-from ..errors import BadInput
-from ..spec import Optimizer
+from ...dictionary.training.optimizers import MOMENTS
+from ...errors import BadInput
+from ...spec import Optimizer
+from ..recipe_layout import LayoutRow
+from .adam_state import OptimizerState
 from .adam_steps import beta_power, steps_of
-from .optimizer_state import OptimizerState
-from .recipe_layout import LayoutRow
 
 
 def from_pdopt(path: str, tree: dict[str, Any], layout: list[LayoutRow], names: dict[str, str], settings: Optimizer):
