@@ -16,8 +16,9 @@ from typing import Any, BinaryIO
 from ..atomic import atomic_path
 from ..errors import BadInput, choose
 from .formats.bounded_bytes import Malformed, Source, quoted
-from .formats.checkpoint_tree import KINDS, NAME_TABLE, flatten, is_optimizer, select
+from .formats.checkpoint_tree import KINDS, NAME_TABLE, flatten, is_optimizer, layers_in, select
 from .formats.pdparams import BFLOAT16_OR_INTEGER, name_table, read_paddle, write_paddle
+from .formats.pickles.resolver import Told
 from .formats.pt import read_torch, write_torch
 from .formats.recognition import format_of
 from .formats.safetensors import FRAMEWORKS, read_safetensors, write_safetensors
@@ -40,7 +41,10 @@ class WeightFile:
     `opened`, they are still in it. `tree` is the whole content, arrays in place: epochs, learning-rate schedules,
     optimiser states. `names` is Paddle's table from
     structured names to tensor names, or empty. `key` says where in a nested checkpoint `arrays` was found.
-    `verified` is true where the content was compared with a sha256 given beforehand.
+    `verified` is true where the content was compared with a sha256 given beforehand. `objects` counts by class what
+    cannot be read but for what the file gives it; `layers` maps dotted paths to classes, where whole modules were
+    saved; `written` says what kind of file it is, where its format has several; `left_out`, in words, which of its
+    tensors are not in `tree`.
     """
 
     path: str
@@ -53,6 +57,10 @@ class WeightFile:
     key: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     verified: bool = False
+    objects: dict[str, int] = field(default_factory=dict)
+    layers: dict[str, str] = field(default_factory=dict)
+    written: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 def framework_of(file: WeightFile) -> str:
@@ -178,17 +186,23 @@ def collector_paused() -> Iterator[None]:
 
 
 def _read_paddle(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
-    tree, tensor_names, protocol = read_paddle(source, dtype)
+    told = Told()
+    tree, tensor_names, protocol = read_paddle(source, dtype, told)
     where, node = select(tree, key, kind)
     arrays = flatten(node) if key else _direct_arrays(node)
     kept, names = "pdopt" if is_optimizer(node) else "pdparams", name_table(node, arrays, tensor_names)
-    return WeightFile(path, kept, "paddle", protocol, arrays, names, tree, where, verified=verified)
+    objects = dict(told.objects)
+    return WeightFile(path, kept, "paddle", protocol, arrays, names, tree, where, verified=verified, objects=objects)
 
 
 def _read_torch(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
-    tree, protocol = read_torch(source)
-    key, node = select(tree, key, kind)
-    return WeightFile(path, "pt", "torch", protocol, flatten(node), tree=tree, key=key, verified=verified)
+    content = read_torch(source)
+    key, node = select(content.tree, key, kind)
+    return WeightFile(
+        path, "pt", "torch", content.protocol, flatten(node), tree=content.tree, key=key, verified=verified,
+        objects=dict(content.told.objects), layers=layers_in(content.tree, content.told.modules),
+        written=content.written, left_out=content.left_out,
+    )  # fmt: skip
 
 
 def _read_safetensors(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:

@@ -36,10 +36,15 @@ class _Made:
     """An object of a class of the user's own, made as pickles make them."""
 
 
-def test_objects_of_other_classes_are_refused(tmp_path):
-    (tmp_path / "a.pdparams").write_bytes(pickle.dumps({"model": WEIGHTS, "args": _Made()}, 2))
-    with pytest.raises(BadInput, match="asks to run"):
-        read(tmp_path / "a.pdparams")
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_objects_of_other_classes_are_read_around(tmp_path, protocol):
+    made = _Made()
+    made.rate, made.parent = 0.5, made
+    (tmp_path / "a.pdparams").write_bytes(pickle.dumps({"model": WEIGHTS, "args": made}, protocol))
+    file = read(tmp_path / "a.pdparams", kind="weights")
+    assert file.key == "model"
+    assert file.tree["args"]["rate"] == 0.5
+    assert file.objects == {f"{__name__}._Made": 1}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from io import BufferedIOBase
 import numpy as np
 
 FETCH_AGAIN = "save or download it again"
-DO_NOT_LOAD = "do not load it anywhere; ask its author for a plain state dict"
+DO_NOT_LOAD = "if it is your own, save the plain state dict to a new file; if not, load it nowhere"
 
 
 class Malformed(Exception):
@@ -61,13 +61,17 @@ class Source:
         if count > self.left():
             raise Malformed("the file ends in the middle of its content")
         data = np.empty(count, np.uint8)
+        self.fill(data)
+        return data
+
+    def fill(self, data: np.ndarray) -> None:
+        """Read the next bytes into a uint8 array, all of it."""
         filled = 0
-        while filled < count:
+        while filled < data.size:
             step = self.file.readinto(data.data[filled:])
             if not step:  # cut by someone else meanwhile
                 raise Malformed("the file ends in the middle of its content")
             filled += step
-        return data
 
     def content(self, count: int) -> np.ndarray | Later:
         """The next `count` bytes, read as `array` does; of a deferred file only where they lie."""

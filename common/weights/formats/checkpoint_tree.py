@@ -3,117 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-import numpy as np
 
 from ...dictionary.index import MOMENTS
 from ...errors import listed
-from .bounded_bytes import DO_NOT_LOAD, Later, Malformed, quoted
-from .pickle_reader import Attributes, LongBytes, LongText, Name, Ordered
-from .pickled_numpy import PickledArray, PickledScalar, check_truths
-from .stored import Array, Stored, is_array
+from .bounded_bytes import Malformed, quoted
+from .pickles.resolver import Resolver, Told
+from .stored import Array, is_array
 
-MAX_DEPTH = 64
-MAX_NODES = 1_000_000  # as they would be printed, so that sharing cannot multiply them
-MAX_CONTAINERS = 200_000  # dicts, lists and tuples; they take longer than numbers to go through
 MAX_NAMES = 50_000_000  # characters of all dotted names together
-TEXT_NODE = 16  # characters of text that count as one node
-MAX_SHARING = 8  # how many times the file's size its arrays may take when each mention is counted
-_PLAIN = frozenset({int, float, bool, type(None)})
 _OPTIMIZER_KEY = re.compile(rf"_({'|'.join(MOMENTS['paddle'])}|beta\d_pow_acc|mean_grad)_\d+$")
 LISTED = 12  # names in one refusal
 KINDS = ("weights", "optimiser")
 NAME_TABLE = "StructuredToParameterName@@"
 
 
-def resolve(content: Any, file_size: int) -> Any:
+def resolve(content: Any, file_size: int, told: Told | None = None) -> Any:
     """Replace the stand-ins of `content` by arrays and text; dicts, lists and tuples become plain ones.
+
+    What is told beside the content is put into `told`.
 
     Raises:
         Malformed: something that is not data, a container inside itself, more than 64 levels, or sharing that
             makes a small file large when it is printed ("billion laughs") or written.
     """
-    return _Resolver(MAX_SHARING * file_size + 2**20).visit(content, 0)[0]
-
-
-class _Resolver:
-    """Visits each node once. What a node costs when it is printed and written is added up with every mention."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-        self.done: dict[int, tuple[Any, int, int, int]] = {}  # id -> value, nodes, bytes, levels
-        self.open: set[int] = set()
-        self.containers = 0
-
-    def visit(self, node: Any, depth: int) -> tuple[Any, int, int, int]:
-        kind = type(node)
-        if kind in _PLAIN:
-            return node, 1, 0, 0
-        if kind is str:
-            return node, 1 + len(node) // TEXT_NODE, 0, 0
-        if kind is Attributes:
-            return self.visit(node.state, depth)
-        known = self.done.get(id(node))
-        if known is None:
-            if id(node) in self.open:
-                raise Malformed("it holds a list or a dict that contains itself", DO_NOT_LOAD)
-            self.open.add(id(node))
-            known = self._leaf(node) if kind not in (dict, Ordered, list, tuple) else self._container(node, depth)
-            self.open.remove(id(node))
-            self.done[id(node)] = known
-        if depth + known[3] > MAX_DEPTH:
-            raise Malformed(f"it nests more than {MAX_DEPTH} levels deep", DO_NOT_LOAD)
-        return known
-
-    def _leaf(self, node: Any) -> tuple[Any, int, int, int]:
-        match node:
-            case LongText():
-                try:
-                    return node.text(), 1 + len(node.raw) // TEXT_NODE, 0, 0
-                except UnicodeDecodeError:
-                    raise Malformed("it holds text that cannot be decoded") from None
-            case PickledArray():
-                array = node.content()
-                return array, 1, array.nbytes, 0
-            case PickledScalar():
-                return node.content, 1, 0, 0
-            case np.ndarray():  # a tensor that the torch reader has made
-                check_truths(node)
-                return node, 1, node.nbytes, 0
-            case Stored():
-                return node, 1, node.nbytes, 0
-            case LongBytes():
-                raw = node.raw.read() if type(node.raw) is Later else node.raw
-                return raw.tobytes(), 1 + len(raw) // TEXT_NODE, 0, 0
-            case bytes():
-                return node, 1 + len(node) // TEXT_NODE, 0, 0
-            case Name() if node.value is not None:
-                return node.value, 1, 0, 0
-        raise Malformed("it holds something that is neither a tensor nor a number, text, list or dict", DO_NOT_LOAD)
-
-    def _container(self, node: Any, depth: int) -> tuple[Any, int, int, int]:
-        if depth >= MAX_DEPTH:
-            raise Malformed(f"it nests more than {MAX_DEPTH} levels deep", DO_NOT_LOAD)
-        self.containers += 1
-        if self.containers > MAX_CONTAINERS:
-            raise Malformed(f"it holds more than {MAX_CONTAINERS:,} lists and dicts", DO_NOT_LOAD)
-        children = node.values() if isinstance(node, dict) else node
-        values, nodes, bytes_, levels = [], 1, 0, 1
-        for child in children:  # one loop: hostile files hold a great many small containers
-            value, its_nodes, its_bytes, its_levels = self.visit(child, depth + 1)
-            values.append(value)
-            nodes, bytes_ = nodes + its_nodes, bytes_ + its_bytes
-            levels = max(levels, 1 + its_levels)
-        if isinstance(node, dict):
-            nodes += sum(1 + (len(key) // TEXT_NODE if type(key) is str else 0) for key in node)
-            made: Any = dict(zip(node, values, strict=True))
-        else:
-            made = tuple(values) if type(node) is tuple else values
-        if nodes > MAX_NODES or bytes_ > self.max_bytes:
-            raise Malformed("it repeats its own content so often that it could not be written out", DO_NOT_LOAD)
-        return made, nodes, bytes_, levels
+    return Resolver(file_size, told or Told()).visit(content, 0)[0]
 
 
 def is_optimizer(node: Any) -> bool:
@@ -207,6 +122,17 @@ def state_dicts(tree: Any) -> dict[str, bool]:
     """The dotted keys of the dicts that hold tensors ("." is the top), and whether each is an optimiser's state."""
     dicts = _named(_dicts(tree, None))
     return {where: is_optimizer(node) for where, node in dicts.items() if is_optimizer(node) or _is_state(node)}
+
+
+def layers_in(tree: Any, modules: Mapping[int, Mapping[str, str]]) -> dict[str, str]:
+    """Dotted path → class of each layer of the whole modules in a tree, which are given by the `id` of their dict."""
+    if not modules:
+        return {}
+    found = [("", tree)] if id(tree) in modules else []
+    found += [(name, node) for name, node in _dicts(tree, None) if id(node) in modules and node is not tree]
+    return {
+        ".".join(filter(None, (name, path))): kind for name, node in found for path, kind in modules[id(node)].items()
+    }
 
 
 def _dicts(node: Any, where: str | None, everywhere: bool = False) -> Iterator[tuple[str, Any]]:

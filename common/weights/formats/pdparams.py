@@ -20,6 +20,8 @@ from .harmless import harmless_names
 from .pickle_reader import load
 from .pickle_writer import PickleWriter, raw_bytes
 from .pickled_numpy import numpy_names
+from .pickles.names import stand_in
+from .pickles.resolver import Told
 from .stored import Array, Stored, is_array
 
 SLICES = "UnpackBigParamInfor@@"  # Paddle's spelling
@@ -27,16 +29,17 @@ BFLOAT16_OR_INTEGER = ("bfloat16", "uint16")
 _WRITABLE = frozenset("?bBhilqefdFD")  # bool, int8, uint8, int16…int64, float16…float64, complex
 
 
-def read_paddle(source: Source, dtype: str | None = None) -> tuple[Any, dict[int, str], int]:
+def read_paddle(source: Source, dtype: str | None = None, told: Told | None = None) -> tuple[Any, dict[int, str], int]:
     """Read a whole file: its tree, the tensor names that nested checkpoints carry (by `id` of the array), the protocol.
 
-    `dtype` says what 16-bit integers are: "bfloat16" (as Paddle stores it) or "uint16".
+    `dtype` says what 16-bit integers are: "bfloat16" (as Paddle stores it) or "uint16". What is told of objects beside
+    the tensors is put into `told`.
 
     Raises:
         Malformed: damaged, not plain data, or 16-bit integers without `dtype`.
     """
-    content, protocol = load(source, {**harmless_names(), **numpy_names()})
-    tree = resolve(content, source.size)
+    content, protocol = load(source, {**harmless_names(), **numpy_names()}, other=stand_in, encoding="latin1")
+    tree = resolve(content, source.size, told)
     del content  # the stand-ins hold the arrays' memory
     names: dict[int, str] = {}
     tree = _tensors(_joined(tree), dtype, names, {})

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...errors import BadInput
 from .bounded_bytes import quoted
-from .checkpoint_tree import MAX_DEPTH
+from .pickles.resolver import MAX_DEPTH
 from .stored import Array, Stored
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .bounded_bytes import Later, Malformed
-from .pickle_reader import LongBytes, LongText, Name, Ordered
+from .pickles.values import LongBytes, LongText, Name, Ordered
 from .stored import Array, Stored
 
 MAX_AXES = 32
@@ -41,7 +41,7 @@ class PickledArray:
 
     def __init__(self, arguments: tuple) -> None:
         match arguments:
-            case (Name(label="ndarray"), (0,), b"b"):
+            case (Name(label="ndarray"), (0,), b"b" | "b"):
                 self._content: Array | None = None
             case _:
                 raise Malformed("it holds an array of an unknown kind", _NOT_NUMBERS)
@@ -150,13 +150,27 @@ def _latin1(utf8: np.ndarray) -> np.ndarray:
     return whole
 
 
-def _ordered(arguments: tuple) -> Ordered:
+def _ordered(arguments: tuple) -> dict:
+    """An OrderedDict, empty or from a list of pairs, as Python 2 has it; a Counter from a dict."""
     match arguments:
         case ():
             return Ordered()
         case (dict() as items,):
-            return Ordered(items)
+            return items
+        case (list() as pairs,) if all(type(pair) is list and len(pair) == 2 for pair in pairs):
+            if all(type(name) is str for name, _ in pairs) and len(made := Ordered(pairs)) == len(pairs):
+                return made
     raise Malformed("it holds a dict of an unknown kind")
+
+
+def _from_buffer(arguments: tuple) -> PickledArray:
+    """`_frombuffer(bytes, dtype, shape, "C" or "F"[, None])`: an array as protocol 5 has it."""
+    match arguments:
+        case (data, PickledDtype() as dtype, tuple() as shape, "C" | "F" as order, *rest) if rest in ([], [None]):
+            array = PickledArray((Name("ndarray"), (0,), b"b"))
+            array.build((1, shape, dtype, order == "F", data))
+            return array
+    raise Malformed("it holds an array whose description is damaged")
 
 
 def _empty_bytes(arguments: tuple) -> bytes:
@@ -185,7 +199,12 @@ def numpy_names() -> dict[tuple[str, str], Name]:
         ("collections", "OrderedDict"): Name("OrderedDict", _ordered),
         ("collections", "Counter"): Name("Counter", _ordered),  # in the state of torch's MultiStepLR
     }
-    for core in ("numpy.core.multiarray", "numpy._core.multiarray"):
-        names[core, "_reconstruct"] = Name("_reconstruct", PickledArray)
-        names[core, "scalar"] = Name("scalar", PickledScalar)
+    for core in ("numpy.core", "numpy._core"):
+        names[f"{core}.multiarray", "_reconstruct"] = Name("_reconstruct", PickledArray)
+        names[f"{core}.multiarray", "scalar"] = Name("scalar", PickledScalar)
+        names[f"{core}.numeric", "_frombuffer"] = Name("_frombuffer", _from_buffer)
+    for code in _CODES:  # the types themselves, as options
+        name = np.dtype(code).name
+        for spelled in (name, f"{name}_"):
+            names["numpy", spelled] = Name(name, value=f"numpy.{name}")
     return names

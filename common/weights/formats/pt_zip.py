@@ -1,4 +1,4 @@
-"""The zip that PyTorch writes, and nothing more: entries stored as they are, each with a checksum, none overlapping.
+"""The zip that PyTorch writes, and nothing more: entries stored or deflated, each with a checksum, none overlapping.
 
 Own code, because a checkpoint's tensors should go from the file to memory in one copy, and because what zip tools
 tolerate (duplicate names, overlaps, headers that disagree) is what hostile files are made of.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -23,25 +23,29 @@ _END64 = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR = struct.Struct("<4sIQI")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _LOCAL = struct.Struct("<4s5H3I2H")
-TORCHSCRIPT = ("it is a TorchScript program, not weights", "save the module's state_dict() with torch.save")
+STORED, DEFLATED = 0, 8
+MAX_RATIO = 200  # of a compressed entry's size to the bytes that it takes in the file
 _DAMAGED = "its zip directory is damaged"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file in the zip: `offset` is where its data starts, `crc` what its content must sum to."""
+    """One file in the zip: `offset` is where its data starts, which take `stored` bytes there and, where they are
+    `deflated`, `size` when they are unpacked; `crc` is what its content must sum to."""
 
     name: str
     offset: int
     size: int
     crc: int
+    stored: int
+    deflated: bool
 
 
 def read_directory(source: Source) -> dict[str, Entry]:
     """The entries of a zip by name.
 
     Raises:
-        Malformed: damaged, or with duplicate names, overlaps, compressed or encrypted entries.
+        Malformed: damaged, or with duplicate names, overlaps, encrypted entries, or such as unpack to far more.
     """
     count, size, start = _end_record(source)
     source.file.seek(start)
@@ -91,8 +95,8 @@ def _end_record_64(source: Source, end: int) -> tuple[int, int, int]:
     return fields[7], fields[8], fields[9]
 
 
-def _central_header(fields: tuple, rest: bytes) -> tuple[str, int, int, int]:
-    """Name, local header's offset, size and checksum of one entry."""
+def _central_header(fields: tuple, rest: bytes) -> Entry:
+    """One entry; its `offset` is that of its local header."""
     flags, method, crc, stored, size, name_length, extra_length = *fields[3:5], *fields[7:12]
     offset = fields[16]
     try:
@@ -100,16 +104,16 @@ def _central_header(fields: tuple, rest: bytes) -> tuple[str, int, int, int]:
     except UnicodeDecodeError:
         raise Malformed(_DAMAGED) from None
     if flags & 0x2041:
-        raise Malformed(f"the entry {quoted(name)} of its zip is encrypted", "save it again without encryption")
-    if method and "/code/" in f"/{name}":
-        raise Malformed(*TORCHSCRIPT)
-    if method:
-        raise Malformed(f"the entry {quoted(name)} of its zip is compressed", "torch.save never does so: save it again")
+        raise Malformed(f"the entry {quoted(name)} of its zip is encrypted", "pack it without a password")
+    if method not in (STORED, DEFLATED):
+        raise Malformed(f"the entry {quoted(name)} of its zip is compressed in an unusual way", "pack it with zip -0")
     if 0xFFFFFFFF in (stored, size, offset):
         stored, size, offset = _wide(rest[name_length : name_length + extra_length], [size, stored, offset])
-    if stored != size:
+    if method == STORED and stored != size:
         raise Malformed(_DAMAGED)
-    return name, offset, size, crc
+    if size > stored * MAX_RATIO:
+        raise Malformed(f"the entry {quoted(name)} of its zip unpacks to over {MAX_RATIO} times its size", DO_NOT_LOAD)
+    return Entry(name, offset, size, crc, stored, method == DEFLATED)
 
 
 def _wide(extra: bytes, values: list[int]) -> tuple[int, int, int]:
@@ -126,34 +130,50 @@ def _wide(extra: bytes, values: list[int]) -> tuple[int, int, int]:
     raise Malformed(_DAMAGED)
 
 
-def _checked(source: Source, headers: list[tuple[str, int, int, int]], directory_start: int) -> dict[str, Entry]:
+def _checked(source: Source, headers: list[Entry], directory_start: int) -> dict[str, Entry]:
     """Follow each local header; refuse names that differ or come twice, and entries that overlap."""
     entries: dict[str, Entry] = {}
     previous_end = 0
-    for name, offset, size, crc in sorted(headers, key=lambda header: header[1]):
+    for header in sorted(headers, key=lambda header: header.offset):
+        name, offset = header.name, header.offset
         if name in entries:
             raise Malformed(f"the entry {quoted(name)} is in its zip twice", DO_NOT_LOAD)
         if offset < previous_end or offset + _LOCAL.size > directory_start:
             raise Malformed(f"the entry {quoted(name)} of its zip lies over another", DO_NOT_LOAD)
         source.file.seek(offset)
         local = _LOCAL.unpack(source.exact(_LOCAL.size))
-        if local[0] != b"PK\x03\x04" or source.exact(local[9]) != name.encode() or local[2] & 0x2041 or local[3]:
+        same = source.exact(local[9]) == name.encode() and local[3] == (DEFLATED if header.deflated else STORED)
+        if local[0] != b"PK\x03\x04" or not same or local[2] & 0x2041:
             raise Malformed(f"the entry {quoted(name)} of its zip is described in two ways", DO_NOT_LOAD)
         start = offset + _LOCAL.size + local[9] + local[10]
-        previous_end = start + size
+        previous_end = start + header.stored
         if previous_end > directory_start:
             raise Malformed(f"the entry {quoted(name)} of its zip ends beyond the file")
-        entries[name] = Entry(name, start, size, crc)
+        entries[name] = replace(header, offset=start)
     return entries
 
 
 def read_entry(source: Source, entry: Entry) -> np.ndarray:
     """The content of an entry as a uint8 array of its own, checksum verified."""
     source.file.seek(entry.offset)
-    data = source.array(entry.size)
+    data = source.array(entry.stored)
+    if entry.deflated:
+        data = _unpacked(data, entry)
     if zlib.crc32(data.data) != entry.crc:
         raise Malformed(f"the checksum of {quoted(entry.name)} in its zip is wrong, so its content has changed")
     return data
+
+
+def _unpacked(data: np.ndarray, entry: Entry) -> np.ndarray:
+    """Never more bytes than the directory says, which are at most `MAX_RATIO` times those that are there."""
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        content = unpacker.decompress(data.data, entry.size + 1)
+    except zlib.error:
+        content = b""
+    if len(content) != entry.size or not unpacker.eof or unpacker.unused_data:
+        raise Malformed(f"the entry {quoted(entry.name)} of its zip cannot be unpacked, or not to what it says")
+    return np.frombuffer(bytearray(content), np.uint8)
 
 
 class ZipWriter:

@@ -16,6 +16,7 @@ _ALIENS = (
     (b"<", "HTML", "the download went wrong: fetch it again"),
     (b"version https://git-lfs", "a git-lfs pointer", "fetch the real file with git lfs pull"),
 )
+HEAD = 512  # bytes of a file that tell what it is
 # The pickled number with which torch before 1.6 began its files: 0x1950a86a20f9469cfc6c.
 _LEGACY_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
@@ -26,24 +27,27 @@ def format_of(source: Source) -> str:
     Raises:
         Malformed: empty, or of no format that holds weights; the message names it where it is known.
     """
-    head = source.file.read(32)
+    head = source.file.read(HEAD)
     source.file.seek(0)
     if not head:
         raise Malformed("it is empty")
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "torch"
     pickle = head[0] == 0x80 and len(head) > 2 and 2 <= head[1] <= 5 and head[2] != 0
-    if pickle and head[2:].startswith(_LEGACY_TORCH):
-        raise Malformed(
-            "it is in the format of torch before 1.6, which is not read",
-            "re-save it: torch.save(torch.load(FILE, weights_only=True), FILE)",
-        )
+    if pickle and _LEGACY_TORCH in head[2:32]:
+        return "torch"
     if pickle:
         return "paddle"
     if head[:1] == b"{" and 0 not in head[:8]:  # the first eight bytes of a .safetensors file are a small number
         return "index"
     if head[8:9] == b"{":
         return "safetensors"
+    if head[257:262] == b"ustar":
+        raise Malformed(
+            "it is a tar, which torch before 0.1.10 wrote too, and which is not read",
+            "if it is torch's and you trust it, load it with torch.load(FILE, weights_only=False), and save its "
+            "state_dict() with torch.save to a new file",
+        )
     for magic, what, step in _ALIENS:
         if head.startswith(magic):
             raise Malformed(f"it is {what}, not a weight file", step)

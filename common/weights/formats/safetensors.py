@@ -17,7 +17,7 @@ from ...errors import BadInput
 from .bounded_bytes import Later, Malformed, Source, quoted
 from .pickle_writer import raw_bytes
 from .pickled_numpy import check_shape, check_truths
-from .pt import dtype_named
+from .pytorch.tensors import dtype_named
 from .stored import Array, Stored, is_array
 
 MAX_HEADER = 16_000_000  # bytes, about 150,000 tensors; more JSON could take gigabytes of memory
