@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..common.arrays import Arrays
-from ..common.dictionary.index import MOMENTS
+from ..common.dictionary.index import MOMENTS, optimizer_entry
 from ..common.dictionary.operations.normalization import COUNTER
 from ..common.dictionary.settings import layer_record
 from ..common.errors import BadInput
@@ -139,9 +139,12 @@ def gradients(backend: Framework, model: Model) -> Arrays:
 def moments(backend: Framework, optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Arrays]:
     """What an optimizer keeps, laid out as the parameters: `first`, `second`, `velocity` or `square` → name → array."""
     by_moment: dict[str, Arrays] = {}
+    framework = backend.calls.NAME
+    entry = optimizer_entry(framework, [base.__name__ for base in type(optimizer).__mro__])
+    of_kind = {getattr(kept, framework): moment for moment, kept in entry.state.items()} if entry else {}
     with backend.calls.quiet():
         for name, parameter in parameters.items():
-            for key, moment in MOMENTS[backend.calls.NAME].items():
+            for key, moment in (of_kind or MOMENTS[framework]).items():
                 kept = backend.optimizers.kept(optimizer, key, parameter)
                 if kept is not None and backend.tensors.is_tensor(kept) and kept.shape == parameter.shape:
                     by_moment.setdefault(moment, {})[name] = backend.tensors.to_numpy(kept)

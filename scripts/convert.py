@@ -10,6 +10,7 @@ EXAMPLES = """examples:
   dualport convert A_encoder_False.pdopt opt.pt --weights A_encoder_False.pdparams
   dualport convert checkpoint.pt encoder.safetensors --key model --dtype bfloat16
   dualport convert net.pdparams net.pt --paddle models_pd.py:Net --torch models_pt.py:Net --verify
+  dualport convert export/inference.pdiparams net.pdparams                      an inference export of Paddle's
   dualport convert net.pt net.pdparams --torch models_pt.py:Net                 any model: its own layers tell the rules
 
 Neither framework is needed for the kit's recipes, except for --verify; a model of your own needs its framework.
@@ -18,7 +19,8 @@ A .safetensors file is written in PyTorch's layout.
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SRC", help="a .pdparams, .pdopt, .pt, .pth or .safetensors file")
+    parser.add_argument("source", metavar="SRC", help="a .pdparams, .pdopt, .pt, .pth or .safetensors file, or an "
+                        "inference export of Paddle's: its .pdiparams, its program or its folder")  # fmt: skip
     parser.add_argument("target", metavar="DST", help="the file to write; its extension says the format")
     parser.add_argument("--recipe", metavar="NAME", help="what the file belongs to (default: found from its names)")
     parser.add_argument("--part", metavar="PART", help="encoder, decoder or model (default: found)")
@@ -28,6 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--source-dtype", metavar="TYPE", help="what 16-bit integers in a Paddle file are: bfloat16 or uint16"
+    )
+    parser.add_argument(
+        "--program", metavar="FILE", help="for a .pdiparams: the .json or .pdmodel that was saved with it"
     )
     parser.add_argument("--weights", metavar="FILE", help="for a .pdopt: the .pdparams that was saved with it")
     parser.add_argument(
@@ -55,8 +60,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.paddle or arguments.torch:
         return _run_models(arguments)
     from dualport.common.recipes import parse_settings
+    from dualport.common.weights.exports.conversion import convert_export, is_export
     from dualport.common.weights.recipe_conversion import convert
 
+    if arguments.program or is_export(arguments.source):
+        return _run_export(arguments, convert_export)
     settings = parse_settings(arguments.set)
     done = convert(
         arguments.source,
@@ -75,6 +83,22 @@ def run(arguments: argparse.Namespace) -> int:
     step = f", Adam step {done.step:,}" if done.step is not None else ""
     print(f"{done.source} -> {done.target}: {done.recipe} {done.part}{step}; read back, it gives the source {back}")
     return _verify(done, arguments, settings) if arguments.verify else 0
+
+
+def _run_export(arguments: argparse.Namespace, convert_export) -> int:
+    """Convert an inference export without a model."""
+    from dualport.common.errors import BadInput
+
+    for option in ("recipe", "part", "key", "weights", "set", "source_dtype", "verify"):
+        if getattr(arguments, option):
+            words = f"--{option.replace('_', '-')}"
+            raise BadInput(f"{words} says nothing of an inference export; leave it out, or give --paddle and --torch")
+    done = convert_export(arguments.source, arguments.target, dtype=arguments.dtype, program=arguments.program)
+    if not arguments.quiet:
+        _print_rows(done)
+    back = "bit for bit" if done.exact else f"to the precision of {arguments.dtype}"
+    print(f"{done.source} -> {done.target}: {done.recipe} {done.part}; read back, it gives the source {back}")
+    return 0
 
 
 def _run_models(arguments: argparse.Namespace) -> int:
@@ -103,6 +127,7 @@ def _run_models(arguments: argparse.Namespace) -> int:
         layer_map=parse_map(arguments.map),
         key=arguments.key,
         source_dtype=arguments.source_dtype,
+        program=arguments.program,
         drop=arguments.drop,
         verify=arguments.verify,
     )

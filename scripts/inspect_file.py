@@ -14,26 +14,33 @@ EXAMPLES = """examples:
   dualport inspect encoder.pdparams                  framework, tensors, their types and ranges
   dualport inspect checkpoint.pt --key model         one part of a nested checkpoint
   dualport inspect encoder.pdopt --json              for programs: the optimiser's step, the table of names
+  dualport inspect export/inference.json             an inference export of Paddle's: its operations too
   dualport inspect half.pdparams --dtype bfloat16    Paddle stores bfloat16 as 16-bit integers and does not say so
 """
 
 ROWS = 100  # of a table, unless --all is given
+LINE = 400  # characters of what is said of an export in one line
 BLOCK = 2**20  # elements looked at in one go
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="a .pdparams, .pdopt, .pt, .pth or .safetensors file, whatever its extension")
+    parser.add_argument("file", help="a .pdparams, .pdopt, .pt, .pth or .safetensors file, whatever its extension, or "
+                        "an inference export of Paddle's: its .pdiparams, its program or its folder")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--key", help="the part of a nested checkpoint to look at, as in model or nets.encoder")
     parser.add_argument("--dtype", help="what 16-bit integers in a Paddle file are: bfloat16 or uint16")
     parser.add_argument("--sha256", help="what the file must hash to; otherwise FILE.sha256 is used, if it exists")
+    parser.add_argument("--program", help="for a .pdiparams: the .json or .pdmodel saved with it")
     parser.add_argument("--all", action="store_true", help=f"print every row, not the first {ROWS}")
 
 
 def run(arguments: argparse.Namespace) -> None:
     from dualport.common.weights import read
 
-    weights = read(arguments.file, key=arguments.key or ".", dtype=arguments.dtype, sha256=arguments.sha256)
+    weights = read(
+        arguments.file, key=arguments.key or ".", dtype=arguments.dtype, sha256=arguments.sha256,
+        program=arguments.program,
+    )  # fmt: skip
     report = describe(weights)
     if arguments.json:
         print(json.dumps(report, allow_nan=False))
@@ -43,6 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def describe(weights: WeightFile) -> dict[str, Any]:
     """Everything that is said about a file, as plain data for JSON. Numbers that are not finite become text."""
+    from dualport.common.weights.exports.summary import summary
     from dualport.common.weights.formats.checkpoint_tree import NAME_TABLE, state_dicts
 
     known: dict[int, dict[str, Any]] = {}
@@ -68,6 +76,7 @@ def describe(weights: WeightFile) -> dict[str, Any]:
         "names": weights.names,
         "values": values,
         "metadata": weights.metadata,
+        "export": summary(weights),
     }
 
 
@@ -160,6 +169,8 @@ def _print(report: dict[str, Any], rows: int | None) -> None:
     if report["optimiser_steps"]:
         steps = ["unknown" if step is None else f"{step:,}" for step in report["optimiser_steps"]]
         print(f"optimiser steps: {', '.join(steps[:10])}{' …' if len(steps) > 10 else ''}")
+    for line in _export_lines(report["export"] or {}):
+        print(printable(line, LINE))
     print(f"tensors: {len(report['tensors']):,}, {report['elements']:,} values, {report['bytes']:,} bytes")
     header = ("name", "shape", "dtype", "bytes", "min", "max", "mean", "NaN")
     _table(header, [_row(tensor) for tensor in report["tensors"][:rows]], len(report["tensors"]))
@@ -169,6 +180,41 @@ def _print(report: dict[str, Any], rows: int | None) -> None:
             lines = [(printable(key), printable(value)) for key, value in list(content.items())[:rows]]
             headers = {"names": ("name", "parameter"), "values": ("value", "is"), "metadata": ("metadata", "is")}
             _table(headers[title], lines, len(content))
+
+
+def _export_lines(export: dict[str, Any]):
+    """What is said of an inference export before its tensors."""
+    program = export.get("program")
+    if program:
+        made = "PIR of version {} (Paddle 3)" if program["kind"] == "PIR" else "made by Paddle {}"
+        yield f"program: {made.format(program['version'])}, {sum(export['operations'].values()):,} operations"
+        for side in ("inputs", "outputs"):
+            yield f"{side}: " + ", ".join(_variable(variable) for variable in program[side])
+        yield "operations: " + _counted(export["operations"])
+    elif export:
+        yield "program: none, one file a variable"
+    if export.get("layers"):
+        yield "layers by their names: " + _counted(export["layers"])
+    if export.get("untold"):
+        yield f"of no told kind: {len(export['untold'])} tensors, such as {', '.join(export['untold'][:8])}"
+    folded = export.get("folded", {})
+    for layer, suffixes in folded.get("partly", {}).items():
+        yield f"folded: of {layer} there is no {', '.join(suffixes)}"
+    if folded.get("skipped"):
+        yield "left out (folded, pruned or never used), by the gaps in the numbers: " + ", ".join(folded["skipped"])
+    for what in ("fused", "quantised"):
+        if folded.get(what):
+            yield f"{what}: {_counted(folded[what])}"
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+
+
+def _variable(variable: dict[str, Any]) -> str:
+    shape = variable["shape"]
+    sizes = "of no told shape" if shape is None else "×".join("?" if size < 0 else str(size) for size in shape)
+    return f"{variable['name']} {sizes or 'scalar'} {variable['dtype'] or ''}".rstrip()
 
 
 def _row(tensor: dict[str, Any]) -> tuple[str, ...]:

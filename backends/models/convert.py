@@ -70,6 +70,7 @@ def convert_model(
     layer_map: Mapping[str, str] | None = None,
     key: str | None = None,
     source_dtype: str | None = None,
+    program: str | None = None,
     drop: Sequence[str] = (),
     verify: bool | None = None,
 ) -> Converted:
@@ -79,6 +80,7 @@ def convert_model(
         models: framework → `file.py:Name`; one is enough where both have the same paths.
         inputs: needed to match layers of other names, which a pass through both models tells apart.
         layer_map: path in Paddle's model → path in PyTorch's.
+        program: of an inference export, where it is not beside the parameters.
         drop: patterns of names in the file that are left out.
         verify: whether both models are run, and the file is written only if they agree; None: where both models are
             there and the input can be told.
@@ -89,7 +91,7 @@ def convert_model(
     into = framework_of_target(source, target)
     if verify and len(models) < 2:
         raise BadInput("--verify runs both models: give --paddle and --torch")
-    file = read(source, kind="weights", key=key, dtype=source_dtype)
+    file = read(source, kind="weights", key=key, dtype=source_dtype, program=program)
     origin = framework_of(file)
     if Path(target).suffix.lower() == ".pdopt":
         raise BadInput(f"{target}: is for optimiser state; write weights to a .pdparams, .pt or .safetensors file")

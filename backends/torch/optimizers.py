@@ -93,10 +93,10 @@ class _RMSPropUnderRoot(optim.RMSprop):
                 if p.grad is None:
                     continue
                 state = self.state[p]
-                for name in ("square_avg", "momentum_buffer", "mean"):
+                for name in ("square_avg", "momentum_buffer", "grad_avg"):
                     state.setdefault(name, torch.zeros_like(p))
                 gradient = p.grad + group["weight_decay"] * p
-                square, mean = state["square_avg"], state["mean"]
+                square, mean = state["square_avg"], state["grad_avg"]
                 square.mul_(group["alpha"]).addcmul_(gradient, gradient, value=1 - group["alpha"])
                 spread = square
                 if group["centered"]:

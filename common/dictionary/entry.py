@@ -135,11 +135,20 @@ AFFINE = (WEIGHT, BIAS_ROW)
 
 
 class Kept(NamedTuple):
-    """What an optimizer keeps for a parameter; `share` names the setting that decides how much of it is old."""
+    """What an optimizer keeps for a parameter.
+
+    Each of the rest names a setting: `share` decides how much of it is old, `scale` is what Paddle's is larger by,
+    `start` is what PyTorch fills it with when the optimizer is made (without one it begins with the first step), and
+    without `when` PyTorch, without `when_paddle` Paddle keeps none.
+    """
 
     torch: str
     paddle: str
     share: str = ""
+    scale: str = ""
+    start: str = ""
+    when: str = ""
+    when_paddle: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,8 +173,10 @@ class Contrast:
 class Entry:
     """All that is known of one kind. `kind` is its key, and what a traced call of it is called.
 
-    Names: `recorded` are names that only a recorder meets (inner functions); `tensor_prefix` begins Paddle's automatic
-    tensor names. `positions`: function without a readable signature → its arguments in order, after the inputs.
+    Names: `recorded` are names that only a recorder meets (inner functions); `static` begins the tensor names that
+    Paddle's static functions give (`fc_0.w_0`), where those of layers begin with their class's. `exported`: what a
+    program of Paddle's calls that takes its weight. `positions`: function without a readable signature → its arguments
+    in order, after the inputs.
     `initial`: weight → keys of `DISTRIBUTIONS`, (PyTorch's default, Paddle's). `fan_of_all_groups`: Paddle's weight is
     drawn so, where PyTorch takes the fan of one group.
 
@@ -185,7 +196,8 @@ class Entry:
     `ordered`: the order of inputs matters; `activation`: works value by value, and may stand where another should;
     `pointwise`: the arguments with which it is tried there; `inner_layers`: what it calls inside is its own; `steps`:
     what it calls inside is recorded as well, so that it can be held against the same written out.
-    `state` (optimizers): what is kept for a parameter.
+    `state` (optimizers): what is kept for a parameter; `counted`: so is PyTorch's count of steps; `powers`: the
+    settings whose powers, as `beta1_pow_acc`, Paddle keeps in place of one.
     `takes(shape of the weight, settings)`: shapes of inputs that such a layer takes, the likely ones first, each with
     how many whole numbers it is drawn from, or 0 for real numbers.
     """
@@ -198,7 +210,8 @@ class Entry:
     recorded: tuple[str, ...] = ()
     paddle_order: tuple[str, ...] = ()  # where Paddle takes the arguments in another order
     positions: Mapping[str, str] = field(default_factory=dict)
-    tensor_prefix: str = ""
+    static: str = ""
+    exported: tuple[str, ...] = ()
     initial: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     fan_of_all_groups: bool = False
     formula: Callable | None = None
@@ -222,6 +235,8 @@ class Entry:
     inner_layers: bool = False
     steps: bool = False
     state: Mapping[str, Kept] = field(default_factory=dict)
+    counted: bool = False
+    powers: tuple[str, ...] = ()
     takes: Callable[[Sequence[int], Mapping[str, Any]], list[tuple[tuple[int, ...], int]]] | None = None
     source: str = "signatures and runs of torch 2.13.0 and paddle 3.3.1"
     proof: tuple[Proof, ...] = ()
@@ -236,13 +251,13 @@ class Entry:
 
 def entry(
     kind: str, torch: str, paddle: str, arguments: Sequence[Argument] = (), weights: Sequence[Weight] = (), *,
-    recorded: str = "", paddle_order: str = "", proof: Proof | Sequence[Proof] = (), **more: Any,
+    recorded: str = "", paddle_order: str = "", exported: str = "", proof: Proof | Sequence[Proof] = (), **more: Any,
 ) -> Entry:  # fmt: skip
     """An entry from words: see `Names.of` for `torch` and `paddle`."""
     proofs = (proof,) if isinstance(proof, Proof) else tuple(proof)
     return Entry(
         kind, Names.of(torch), Names.of(paddle), tuple(arguments), tuple(weights), tuple(recorded.split()),
-        tuple(paddle_order.split()), proof=proofs, **more,
+        tuple(paddle_order.split()), exported=tuple(exported.split()), proof=proofs, **more,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ The sets are computed from the entries: nobody keeps a list of kinds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from .entry import Contrast, Entry
@@ -50,6 +51,23 @@ def layer_entry(framework: str, classes: Iterable[str]) -> Entry | None:
     """The entry of a layer, from the names of its library classes, nearest first; None of a user's own."""
     known = BY_CLASS[framework]
     return next((known[name] for name in classes if name in known), None)
+
+
+def tensor_prefix(path: str) -> str:
+    """What Paddle's automatic names of a layer's tensors begin with, from its class's name: `conv2d_transpose`."""
+    name = path.rpartition(".")[2]
+    for humps in (r"(.)([A-Z][a-z]+)", r"([a-z])([A-Z])"):  # as Paddle does: PReLU is p_re_lu
+        name = re.sub(humps, r"\1_\2", name)
+    return name.lower()
+
+
+# The beginning of a tensor's automatic name → the entry of the layer that it belongs to.
+BY_TENSOR_PREFIX: dict[str, Entry] = {
+    prefix: entry
+    for entry in OPERATIONS
+    for prefix in (*map(tensor_prefix, entry.paddle.classes), *entry.static.split())
+    if any(row.suffix for row in entry.weights)
+}
 
 
 def _called(*frameworks: str) -> dict[str, str]:
@@ -103,6 +121,8 @@ RULE_CONTRASTS: dict[str, list[Contrast]] = {
     contrast.rule: [contrast] for entry in OPTIMIZERS for contrast in entry.differs if contrast.rule
 }
 OPTIMIZER_BY_KIND = {entry.kind: entry for entry in OPTIMIZERS}
+# Those of which it is known what they keep; plain gradient descent keeps nothing.
+KEEPING = {entry.kind: entry for entry in OPTIMIZERS if entry.state or entry.kind == "sgd"}
 # What a framework calls an optimizer's number or moment → its name here; and each moment → (the number that decides its
 # share, the default of that).
 NUMBERS: dict[str, dict[str, str]] = {

@@ -6,11 +6,10 @@ formula in both.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
-from ..dictionary.training.optimizers import BELOW_ONE, DEFAULTS
-from ..errors import BadInput, choose
+from ..dictionary.training.asked import parse_numbers
+from ..dictionary.training.optimizers import DEFAULTS
 
 
 @dataclass(frozen=True)
@@ -36,17 +35,5 @@ def parse_optimizer(text: str) -> OptimizerSettings:
     Raises:
         BadInput: an unknown optimizer or setting, or a value that it cannot have.
     """
-    kind, _, words = text.partition(":")
-    known = DEFAULTS[choose(kind.strip().lower(), DEFAULTS, "optimiser")]
-    settings = dict(known)
-    for word in filter(None, (part.strip() for part in words.split(","))):
-        name, _, value = word.partition("=")
-        name = choose(name.strip(), known, f"setting of {kind}")
-        try:
-            number = {"true": 1.0, "false": 0.0}.get(value.strip().lower())
-            settings[name] = float(value) if number is None else number
-        except ValueError:
-            raise BadInput(f"--optimizer {text}: {value!r} is not a number; write {name}={known[name]:g}") from None
-        if not (math.isfinite(settings[name]) and settings[name] >= 0) or (name in BELOW_ONE and settings[name] >= 1):
-            raise BadInput(f"--optimizer {text}: {name} cannot be {value}; write {name}={known[name]:g}")
-    return OptimizerSettings(kind.strip().lower(), settings)
+    kind, said = parse_numbers(text, DEFAULTS)
+    return OptimizerSettings(kind, DEFAULTS[kind] | said)

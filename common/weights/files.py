@@ -17,6 +17,9 @@ from ..atomic import atomic_path
 from ..errors import BadInput, choose
 from .formats.bounded_bytes import Malformed, Source, quoted
 from .formats.checkpoint_tree import KINDS, NAME_TABLE, flatten, is_optimizer, layers_in, select
+from .formats.paddle_exports.files import Export, read_from_folder, read_from_parameters, read_from_program
+from .formats.paddle_exports.program import Program
+from .formats.paddle_exports.state_dict import state_dict
 from .formats.pdparams import BFLOAT16_OR_INTEGER, name_table, read_paddle, write_paddle
 from .formats.pickles.resolver import Told
 from .formats.pt import read_torch, write_torch
@@ -39,16 +42,16 @@ class WeightFile:
 
     `arrays` is the state dict as it is in the file: its own names and layout, nothing transposed; while the file is
     `opened`, they are still in it. `tree` is the whole content, arrays in place: epochs, learning-rate schedules,
-    optimiser states. `names` is Paddle's table from
-    structured names to tensor names, or empty. `key` says where in a nested checkpoint `arrays` was found.
-    `verified` is true where the content was compared with a sha256 given beforehand. `objects` counts by class what
-    cannot be read but for what the file gives it; `layers` maps dotted paths to classes, where whole modules were
-    saved; `written` says what kind of file it is, where its format has several; `left_out`, in words, which of its
-    tensors are not in `tree`.
+    optimiser states. `names` is Paddle's table from structured names to tensor names, or empty. `key` says where in a
+    nested checkpoint `arrays` was found. `verified` is true where the content was compared with a sha256 given
+    beforehand. `program` is that of an inference export, and `beside` the other files that were read for it.
+    `objects` counts by class what cannot be read but for what the file gives it; `layers` maps dotted paths to classes,
+    where whole modules were saved; `written` says what kind of file it is, where its format has several; `left_out`, in
+    words, which of its tensors are not in `tree`.
     """
 
     path: str
-    format: str  # "pdparams", "pdopt", "pt" or "safetensors"
+    format: str  # "pdparams", "pdopt", "pdiparams", "pt" or "safetensors"
     framework: str | None  # "paddle", "torch", or None where the file does not say
     protocol: int | None  # of the pickle in it
     arrays: dict[str, Any]
@@ -61,6 +64,8 @@ class WeightFile:
     layers: dict[str, str] = field(default_factory=dict)
     written: str = ""
     left_out: tuple[str, ...] = ()
+    program: Program | None = None
+    beside: tuple[str, ...] = ()
 
 
 def framework_of(file: WeightFile) -> str:
@@ -94,8 +99,9 @@ def read(
     dtype: str | None = None,
     kind: str | None = None,
     sha256: str | None = None,
+    program: str | os.PathLike[str] | None = None,
 ) -> WeightFile:
-    """Read a weight file of any format, without running anything in it.
+    """Read a weight file of any format, or the folder of an inference export, without running anything in it.
 
     Args:
         key: which part of a nested checkpoint (`"model"`, `"nets.encoder"`); needed where several would do. `"."` is
@@ -103,11 +109,12 @@ def read(
         dtype: what 16-bit integers in a Paddle file are, "bfloat16" or "uint16"; other formats say so themselves.
         kind: "weights" or "optimiser", where only that will do.
         sha256: what the file's content must hash to; else a neighbour `FILE.sha256` is used, if there is one.
+        program: of an inference export, where it does not lie beside the parameters.
 
     Raises:
         BadInput: not a weight file, damaged, hostile, or more must be said about it; the message says what.
     """
-    with _opened(path, key, dtype, kind, sha256, False) as file:
+    with _opened(path, key, dtype, kind, sha256, False, program) as file:
         return file
 
 
@@ -130,16 +137,18 @@ def opened(
 
 @contextlib.contextmanager
 def _opened(
-    path: Any, key: str | None, dtype: str | None, kind: str | None, sha256: str | None, deferred: bool
-) -> Iterator[WeightFile]:
+    path: Any, key: str | None, dtype: str | None, kind: str | None, sha256: str | None, deferred: bool,
+    program: str | os.PathLike[str] | None = None,
+) -> Iterator[WeightFile]:  # fmt: skip
     name = str(path) if str(path).isprintable() else quoted(path, 1000)
+    if Path(path).is_dir():
+        yield _read_folder(Path(path), name, key, kind, sha256, program)
+        return
     with contextlib.ExitStack() as close:
         try:
             source = _source(Path(path), name, deferred)
             close.callback(lambda: [file.close() for file in (*source.beside, source.file)])
-            file = _read(source, name, key, dtype, kind, sha256 or _sidecar(Path(path)))
-        except IsADirectoryError:
-            raise BadInput(f"{name}: is a folder; name a weight file in it") from None
+            file = _read(source, name, key, dtype, kind, sha256 or _sidecar(Path(path)), program)
         except OSError as error:
             raise BadInput(f"{name}: cannot be read ({error.strerror or error}); check the path") from None
         try:
@@ -149,15 +158,16 @@ def _opened(
 
 
 def _source(path: Path, name: str, deferred: bool) -> Source:
-    if not (path.is_file() or path.is_dir()) and path.exists():
+    if not path.is_file() and path.exists():
         raise BadInput(f"{name}: is a pipe or a device; name a weight file")
     file = path.open("rb")
     return Source(file, os.fstat(file.fileno()).st_size, deferred)
 
 
 def _read(
-    source: Source, name: str, key: str | None, dtype: str | None, kind: str | None, sha256: str | None
-) -> WeightFile:
+    source: Source, name: str, key: str | None, dtype: str | None, kind: str | None, sha256: str | None,
+    program: str | os.PathLike[str] | None = None,
+) -> WeightFile:  # fmt: skip
     if dtype is not None:
         choose(dtype, BFLOAT16_OR_INTEGER, "16-bit type")
     if kind is not None:
@@ -166,7 +176,13 @@ def _read(
         if sha256 is not None:
             _verify(source, sha256)
         with collector_paused():
-            return _READERS[format_of(source)](source, name, key, dtype, kind, sha256 is not None)
+            form = format_of(source)
+            if program is not None:
+                if form != "parameters":
+                    raise Malformed("it is no file of an export's parameters", "leave out --program")
+                whole = read_from_parameters(source, Path(name), Path(program))
+                return _export(whole, name, key, kind, sha256 is not None)
+            return _READERS[form](source, name, key, dtype, kind, sha256 is not None)
     except Malformed as fault:
         raise BadInput(f"{name}: {fault}") from None
 
@@ -233,11 +249,46 @@ def _read_index(source: Source, path: str, key: Any, dtype: Any, kind: Any, veri
     return replace(whole, path=path, arrays=arrays, names=names, tree=arrays, key=None)
 
 
+def _read_folder(
+    folder: Path, name: str, key: Any, kind: Any, sha256: str | None, program: str | os.PathLike[str] | None
+) -> WeightFile:
+    try:
+        if sha256 is not None or program is not None:
+            raise Malformed("it is a folder, of which no sha256 and no program can be said", "name a file in it")
+        with collector_paused():
+            return _export(read_from_folder(folder), name, key, kind, False)
+    except Malformed as fault:
+        raise BadInput(f"{name}: {fault}") from None
+
+
+def _read_parameters(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
+    return _export(read_from_parameters(source, Path(path), None), path, key, kind, verified)
+
+
+def _read_program(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
+    return _export(read_from_program(source, Path(path)), path, key, kind, verified)
+
+
+def _export(whole: Export, path: str, key: Any, kind: Any, verified: bool) -> WeightFile:
+    """An export as its state dict: under the structured names where they are told, else under the tensors' own."""
+    if key not in (None, "."):
+        raise Malformed("an export is flat", "leave out --key")
+    if kind == "optimiser":
+        raise Malformed("it holds no optimiser, only weights", "give the other file")
+    arrays, names = state_dict(whole)
+    return WeightFile(
+        path, "pdiparams", "paddle", None, arrays, names, arrays, verified=verified, program=whole.program,
+        beside=whole.beside,
+    )  # fmt: skip
+
+
 _READERS: dict[str, Callable[..., WeightFile]] = {
     "paddle": _read_paddle,
     "torch": _read_torch,
     "safetensors": _read_safetensors,
     "index": _read_index,
+    "parameters": _read_parameters,
+    "program": _read_program,
 }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..dictionary.index import BY_KIND
+from ..dictionary.index import BY_KIND, tensor_prefix
 from ..spec import Layer, Model, Network, Shape
 
 
@@ -56,7 +56,8 @@ def part_layout(model: Model, part: str) -> list[LayoutRow]:
 
 def _tensor_name(layer: Layer, given: Shape, counts: dict[str, int]) -> str:
     """Paddle numbers its layers by kind, in the order in which they are made, across the whole model."""
-    prefix = BY_KIND[layer.kind].tensor_prefix.format(n=max(1, len(given) - 1))
+    classes, axes = BY_KIND[layer.kind].paddle.classes, max(1, len(given) - 1)
+    prefix = tensor_prefix(next((path for path in classes if f"{axes}D" in path), classes[0]))
     number = counts.get(prefix, 0)
     counts[prefix] = number + 1
     return f"{prefix}_{number}"

@@ -52,10 +52,11 @@ def _views(framework: str, path: str, entry: Entry | None, stored: str, weight: 
     rows = [row for row in (entry.weights if entry else ()) if getattr(row, framework) == stored]
     if entry is None or not rows:
         return [View(path, stored, kind=entry.kind if entry else "parameter", shape=shape, **about)]
-    return [_view(framework, path, entry.kind, row, shape, about) for row in rows if row.torch]
+    return [view_of(framework, path, entry.kind, row, shape, about) for row in rows if row.torch]
 
 
-def _view(framework: str, path: str, kind: str, row: Weight, shape: tuple[int, ...], about: dict) -> View:
+def view_of(framework: str, path: str, kind: str, row: Weight, shape: tuple[int, ...], about: dict) -> View:
+    """The canonical array that a row of an entry is, of a tensor of `shape`. `about`: more of `View`'s fields."""
     inner, _, leaf = row.name.rpartition(".")
     turned, rows = row.transposed and framework == "paddle", None
     if row.part is not None:

@@ -30,7 +30,7 @@ ALIASES = {"learning_rate": "lr", "epsilon": "eps", "rho": "alpha", "centred": "
 ADAPTIVE = ("adam", "adamw")
 # A moment → where a trace may have it.
 STATE = {"velocity": ("velocity", "first"), "first": ("first",), "second": ("second", "square"),
-         "average": ("average",)}  # fmt: skip
+         "average": ("average",), "most": ("most",)}  # fmt: skip
 Made = tuple[np.ndarray, dict[str, Any]]  # what is added to the weight, and the moments after it
 Rule = Callable[["Step", np.ndarray], Made]
 
@@ -93,6 +93,8 @@ def _adam(step: Step, g: np.ndarray) -> Made:
     beta1, beta2, count = step.of("beta1", 0.9), step.of("beta2", 0.999), int(step.state.get("step", 0)) + 1
     first, second = beta1 * step.kept("first") + (1 - beta1) * g, beta2 * step.kept("second") + (1 - beta2) * g * g
     state, late = {"first": first, "second": second, "step": count}, count + int(step.of("late"))
+    if step.of("amsgrad"):
+        state["most"] = second = np.maximum(step.kept("most"), second)
     bias1, bias2 = (1 - beta1**late, 1 - beta2**late) if step.of("corrected", 1.0) else (1.0, 1.0)
     if step.of("eps_first"):
         return -step.of("lr") * np.sqrt(bias2) / bias1 * first / (np.sqrt(second) + step.of("eps", 1e-8)), state
@@ -161,7 +163,13 @@ def arguments_of(entry: Entry, framework: str, numbers: Mapping[str, float]) -> 
 BETAS = tuple(argument(f"beta{n + 1}", default, torch=f"betas[{n}]") for n, default in enumerate((0.9, 0.999)))
 EPS = argument("eps", 1e-8, paddle="epsilon")
 DECAY = argument("weight_decay", 0, paddle_default=None)
+AMSGRAD = argument("amsgrad", False)
 MOMENTS = {"first": Kept("exp_avg", "moment1", "beta1"), "second": Kept("exp_avg_sq", "moment2", "beta2")}
+OF_ADAM = {
+    "counted": True,
+    "powers": ("beta1", "beta2"),
+    "state": MOMENTS | {"most": Kept("max_exp_avg_sq", "moment2_max", when="amsgrad", when_paddle="amsgrad")},
+}
 CLEARED = Contrast("a parameter without a gradient", "is left alone", "after `clear_grad()` has a gradient of zeros",
                    "momentum and decay still move it")  # fmt: skip
 SHARES = {"beta1": 0.5, "beta2": 0.95}
@@ -171,14 +179,15 @@ ENTRIES: tuple[Entry, ...] = (
     _optimizer("momentum", "SGD", "Momentum", argument("momentum", 0, paddle_default=0.9),
                argument("dampening", 0, paddle=""), DECAY, argument("nesterov", False, paddle="use_nesterov"),
                paddle_order="lr momentum nesterov weight_decay",
-               state={"velocity": Kept("momentum_buffer", "velocity")},
+               state={"velocity": Kept("momentum_buffer", "velocity", when="momentum")},
                float32={"momentum": None, "weight_decay": None},
                tried=({"momentum": 0.9}, {"momentum": 0.8, "nesterov": True, "weight_decay": 0.01}),
                differs=(CLEARED, CLIPPED, Contrast("momentum and decay in float64", "exact", "rounded to float32"))),
-    _optimizer("adam", "Adam", "Adam", *BETAS, EPS, DECAY, state=MOMENTS, tried=({}, SHARES | {"weight_decay": 0.1}),
-               differs=(CLEARED, CLIPPED)),
-    _optimizer("adamw", "AdamW", "AdamW", *BETAS, EPS, argument("weight_decay", 0.01), state=MOMENTS,
-               float32={"weight_decay": None}, tried=({"weight_decay": 0.1}, SHARES | {"weight_decay": 0.3}),
+    _optimizer("adam", "Adam", "Adam", *BETAS, EPS, DECAY, AMSGRAD, **OF_ADAM, differs=(CLEARED, CLIPPED),
+               tried=({}, SHARES | {"weight_decay": 0.1}, SHARES | {"amsgrad": True})),
+    _optimizer("adamw", "AdamW", "AdamW", *BETAS, EPS, argument("weight_decay", 0.01), AMSGRAD, **OF_ADAM,
+               float32={"weight_decay": None},
+               tried=({"weight_decay": 0.1}, SHARES | {"weight_decay": 0.3, "amsgrad": True}),
                differs=(CLEARED, CLIPPED, Contrast("weight_decay in float64", "exact", "rounded to float32"),
                         Contrast("a regularizer of a parameter", "none", "added beside the decay, not in its place"))),
     _optimizer("rmsprop", "RMSprop", "RMSProp", argument("alpha", 0.99, paddle="rho", paddle_default=0.95),
@@ -186,7 +195,8 @@ ENTRIES: tuple[Entry, ...] = (
                argument("centered", False), rate=0.01, rate_paddle="required",
                paddle_order="lr alpha eps momentum centered weight_decay",
                state={"square": Kept("square_avg", "mean_square", "alpha"),
-                      "velocity": Kept("momentum_buffer", "momentum")},
+                      "velocity": Kept("momentum_buffer", "momentum", scale="lr", when="momentum"),
+                      "average": Kept("grad_avg", "mean_grad", "alpha", when="centered")}, counted=True,
                float32={"alpha": None, "eps": None, "momentum": None}, in_paddle={"eps_inside": 1.0, "lr_inside": 1.0},
                tried=({"alpha": 0.9, "eps": 1e-3}, {"alpha": 0.9, "eps": 1e-3, "momentum": 0.7, "centered": True}),
                differs=(Contrast("eps", "added to the root", "under the root"),

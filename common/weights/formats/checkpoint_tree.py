@@ -13,7 +13,7 @@ from .pickles.resolver import Resolver, Told
 from .stored import Array, is_array
 
 MAX_NAMES = 50_000_000  # characters of all dotted names together
-_OPTIMIZER_KEY = re.compile(rf"_({'|'.join(MOMENTS['paddle'])}|beta\d_pow_acc|mean_grad)_\d+$")
+_OPTIMIZER_KEY = re.compile(rf"_({'|'.join(MOMENTS['paddle'])}|beta\d_pow_acc)_\d+$")
 LISTED = 12  # names in one refusal
 KINDS = ("weights", "optimiser")
 NAME_TABLE = "StructuredToParameterName@@"

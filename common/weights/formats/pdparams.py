@@ -19,8 +19,8 @@ from .checkpoint_tree import NAME_TABLE, resolve
 from .harmless import harmless_names
 from .pickle_reader import load
 from .pickle_writer import PickleWriter, raw_bytes
-from .pickled_numpy import numpy_names
 from .pickles.names import stand_in
+from .pickles.pickled_numpy import numpy_names
 from .pickles.resolver import Told
 from .stored import Array, Stored, is_array
 

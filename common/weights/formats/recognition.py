@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .bounded_bytes import Malformed, Source
+from .paddle_exports.files import HEAD, kind_of_program
+from .paddle_exports.records import is_record
 
 _ALIENS = (
     (b"\x1f\x8b", "gzip", "unpack it first"),
@@ -16,13 +18,13 @@ _ALIENS = (
     (b"<", "HTML", "the download went wrong: fetch it again"),
     (b"version https://git-lfs", "a git-lfs pointer", "fetch the real file with git lfs pull"),
 )
-HEAD = 512  # bytes of a file that tell what it is
 # The pickled number with which torch before 1.6 began its files: 0x1950a86a20f9469cfc6c.
 _LEGACY_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
 def format_of(source: Source) -> str:
-    """ "paddle", "torch", "safetensors", or "index": JSON that names the files of a sharded model.
+    """ "paddle", "torch", "safetensors", "index" (JSON that names the files of a sharded model), "parameters" or
+    "program" of a Paddle export.
 
     Raises:
         Malformed: empty, or of no format that holds weights; the message names it where it is known.
@@ -38,6 +40,10 @@ def format_of(source: Source) -> str:
         return "torch"
     if pickle:
         return "paddle"
+    if is_record(head):
+        return "parameters"
+    if kind_of_program(head):
+        return "program"
     if head[:1] == b"{" and 0 not in head[:8]:  # the first eight bytes of a .safetensors file are a small number
         return "index"
     if head[8:9] == b"{":

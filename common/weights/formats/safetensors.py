@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import BadInput
 from .bounded_bytes import Later, Malformed, Source, quoted
 from .pickle_writer import raw_bytes
-from .pickled_numpy import check_shape, check_truths
+from .pickles.pickled_numpy import check_shape, check_truths
 from .pytorch.tensors import dtype_named
 from .stored import Array, Stored, is_array
 

@@ -26,7 +26,8 @@ _BUILTIN = frozenset(
 _FORMER = frozenset(
     "_winreg aifc asynchat asyncore BaseHTTPServer binhex cgi cgitb commands copy_reg cPickle crypt cStringIO "
     "distutils exceptions formatter ftplib httplib imp imputil lib2to3 macpath msilib nntplib parser pipes popen2 "
-    "Queue rexec sets smtpd SocketServer spwd StringIO symbol telnetlib thread urllib2 user UserDict xdrlib xmlrpclib".split()
+    "Queue rexec sets smtpd SocketServer spwd StringIO symbol telnetlib thread urllib2 user UserDict xdrlib "
+    "xmlrpclib".split()
 )
 _RUNNERS = frozenset(
     "_distutils_hack aiohttp cloudpickle dill fabric fsspec httpx invoke IPython jinja2 joblib jsonpickle numba "

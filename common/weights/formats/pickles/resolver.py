@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..bounded_bytes import DO_NOT_LOAD, Later, Malformed
-from ..pickled_numpy import PickledArray, PickledDtype, PickledScalar, check_truths
 from ..stored import Stored
 from .modules import Module, is_module
+from .pickled_numpy import PickledArray, PickledDtype, PickledScalar, check_truths
 from .values import Attributes, Items, LongBytes, LongText, Name, Ordered, StandIn
 
 MAX_DEPTH = 64

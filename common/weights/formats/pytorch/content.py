@@ -11,8 +11,8 @@ from ..bounded_bytes import Source, quoted
 from ..checkpoint_tree import resolve
 from ..harmless import harmless_names
 from ..pickle_reader import load_next
-from ..pickled_numpy import numpy_names
 from ..pickles.names import stand_in
+from ..pickles.pickled_numpy import numpy_names
 from ..pickles.resolver import Told
 from ..pickles.values import Name
 from .tensors import torch_names

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..bounded_bytes import DO_NOT_LOAD, Later, Malformed
-from ..pickled_numpy import MAX_AXES, PickledArray, check_shape, check_truths
+from ..pickles.pickled_numpy import MAX_AXES, PickledArray, check_shape, check_truths
 from ..pickles.values import Name, Ordered
 from ..stored import Array, Stored, is_array
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .bounded_bytes import Later, Malformed
-from .pickles.values import LongBytes, LongText, Name, Ordered
-from .stored import Array, Stored
+from ..bounded_bytes import Later, Malformed
+from ..stored import Array, Stored
+from .values import LongBytes, LongText, Name, Ordered
 
 MAX_AXES = 32
 _BLOCK = 2**16  # bytes decoded at a time, so that they stay in the processor's cache
