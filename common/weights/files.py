@@ -213,7 +213,7 @@ def _read_paddle(source: Source, path: str, key: Any, dtype: Any, kind: Any, ver
 
 def _read_torch(source: Source, path: str, key: Any, dtype: Any, kind: Any, verified: bool) -> WeightFile:
     content = read_torch(source)
-    key, node = select(content.tree, key, kind)
+    key, node = select(content.tree, key, kind, content.told.aside)
     return WeightFile(
         path, "pt", "torch", content.protocol, flatten(node), tree=content.tree, key=key, verified=verified,
         objects=dict(content.told.objects), layers=layers_in(content.tree, content.told.modules),

@@ -10,14 +10,14 @@ import json
 import os
 import pickle
 import random
-import struct
 
 import numpy as np
 import pytest
 from dualport.common.errors import BadInput
 from dualport.common.weights.files import WeightFile
 from dualport.scripts.inspect_file import describe
-from weight_samples import bounded, pickle_of, read_bytes, recomputed, refused, samples
+from mutations import mutate, read_or_refuse
+from weight_samples import pickle_of, read_bytes, recomputed, refused, samples
 
 pytestmark = pytest.mark.no_cover
 SAMPLES = samples()
@@ -33,36 +33,6 @@ def test_a_file_cut_at_any_byte_is_refused(name) -> None:
         with pytest.raises(BadInput, match=r"ends|is empty|no weight file|claims|no end"):
             read_bytes(content[:length], "cut")
     refused(content[: len(content) // 2], "ends|damaged|claims")
-
-
-def mutate(content: bytes, rng: random.Random) -> bytes:
-    """One to four changes: bits, bytes, numbers at their limits, pieces removed, doubled, swapped in from elsewhere."""
-    data = bytearray(content)
-    for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(data))
-        end = min(len(data), at + rng.randint(1, 16))
-        match rng.randrange(7):
-            case 0:
-                data[at] ^= 1 << rng.randrange(8)
-            case 1:
-                data[at] = rng.randrange(256)
-            case 2:
-                layout, bits = rng.choice((("<H", 16), ("<I", 32), ("<Q", 64)))
-                number = rng.choice(
-                    (0, 1, 2 ** (bits - 1) - 1, 2 ** (bits - 1), 2**bits - 1, len(data), rng.getrandbits(bits))
-                )
-                data[at : at + bits // 8] = struct.pack(layout, number)
-            case 3 if len(data) > 32:
-                del data[at:end]
-            case 4:
-                data[at:at] = data[at:end]
-            case 5:
-                other = SAMPLES[rng.choice(list(SAMPLES))]
-                start = rng.randrange(len(other))
-                data[at:at] = other[start : start + rng.randint(1, 40)]
-            case _:
-                data[at] = rng.choice(b"(.ajqrsutbcRQ\x93\x94\x85\x86\x87}])NhXBKJM")
-    return bytes(data)
 
 
 class HonestReader(pickle.Unpickler):
@@ -109,25 +79,13 @@ def check_read(weights: WeightFile, content: bytes) -> None:
             assert list(weights.arrays[name].shape) == entry["shape"]
 
 
-def read_or_refuse(content: bytes, name: str, **options) -> WeightFile | None:
-    """What is read, or None after a refusal; anything else fails the test."""
-    try:
-        with bounded():
-            return read_bytes(content, name, **options)
-    except BadInput as fault:
-        refusal = str(fault)
-    assert refusal.isprintable()
-    assert len(refusal) < 1500
-    return None
-
-
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_mutated_files(shard) -> None:
     rng = random.Random(f"mutations {shard}")
     read = 0
     for number in range(MUTATED // SHARDS):
         name = rng.choice(list(SAMPLES))
-        content = mutate(SAMPLES[name], rng)
+        content = mutate(SAMPLES[name], rng, SAMPLES)
         try:
             dtype, key = rng.choice((None, "bfloat16", "uint16")), rng.choice((None, "."))
             weights = read_or_refuse(content, name, dtype=dtype, key=key)
@@ -146,7 +104,7 @@ def test_mutated_pickles_in_a_sound_zip(shard) -> None:
     rng = random.Random(f"pickles {shard}")
     read = 0
     for number in range(MUTATED // 20):
-        content = recomputed(SAMPLES["pt"], "archive/data.pkl", lambda data: mutate(data, rng))
+        content = recomputed(SAMPLES["pt"], "archive/data.pkl", lambda data: mutate(data, rng, SAMPLES))
         weights = read_or_refuse(content, "pt")
         if weights is None:
             continue

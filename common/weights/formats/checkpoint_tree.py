@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ...dictionary.index import MOMENTS
@@ -76,10 +76,13 @@ def _arrays(node: Any, where: str | None) -> Iterator[tuple[str, Array]]:
             yield from _arrays(value, name)
 
 
-def select(tree: Any, key: str | None, kind: str | None) -> tuple[str | None, Any]:
+def select(
+    tree: Any, key: str | None, kind: str | None, aside: Collection[int] = frozenset()
+) -> tuple[str | None, Any]:
     """The state dict in a checkpoint, and the dotted key where it was found (None: the whole file is one).
 
-    `kind` is "weights" or "optimiser" where the caller wants only that. The key "." means the whole file.
+    `kind` is "weights" or "optimiser" where the caller wants only that. The key "." means the whole file. `aside`: the
+    ids of dicts that stand for objects beside the weights, such as a callback's, and give way to others.
 
     Raises:
         Malformed: `key` is not there, or several would do; the message lists them.
@@ -95,6 +98,9 @@ def select(tree: Any, key: str | None, kind: str | None) -> tuple[str | None, An
     wanted = [where for where, optimizer in states.items() if optimizer == (kind == "optimiser")]
     if not wanted and kind is None:
         wanted = list(states)
+    if len(wanted) > 1 and aside:
+        outside = {where for where, _ in _dicts(tree, None, aside=aside)}
+        wanted = [where for where in wanted if where in outside] or wanted
     if len(wanted) > 1 and kind == "weights":
         wanted = _with_arrays(tree, wanted) or wanted
     if len(wanted) > 1:
@@ -135,14 +141,21 @@ def layers_in(tree: Any, modules: Mapping[int, Mapping[str, str]]) -> dict[str, 
     }
 
 
-def _dicts(node: Any, where: str | None, everywhere: bool = False) -> Iterator[tuple[str, Any]]:
-    """Every dict of a tree with its dotted key; what lies inside an optimiser's state only if asked for."""
+def _dicts(
+    node: Any, where: str | None, everywhere: bool = False, aside: Collection[int] = frozenset()
+) -> Iterator[tuple[str, Any]]:
+    """Every dict of a tree with its dotted key; what lies inside an optimiser's state only if asked for.
+
+    What lies in a dict whose `id` is in `aside` is passed over.
+    """
     if isinstance(node, dict):
+        if id(node) in aside:
+            return
         yield "." if where is None else where, node
         if is_optimizer(node) and not everywhere:
             return
     for name, value in _children(node, where):
-        yield from _dicts(value, name, everywhere)
+        yield from _dicts(value, name, everywhere, aside)
 
 
 def _is_state(node: dict) -> bool:

@@ -10,8 +10,8 @@ from .values import StandIn
 
 SCRIPTED = "__torch__."  # how a class is named in a TorchScript archive
 MAX_DEPTH = 64
-MAX_NAMES = 20_000_000  # characters of all names together
-ENTRY = 8  # characters that one entry of a module counts as
+MAX_NAMES = 10_000_000  # characters of all names together
+ENTRY = 32  # characters that one entry of a module counts as
 STATE_DICT = "save the model's state_dict() with torch.save, to a new file"
 _PARTS = ("_parameters", "_buffers", "_modules")
 
@@ -33,7 +33,7 @@ class Module(dict):
             raise Malformed("it holds a module that contains itself, or too many in one another", DO_NOT_LOAD)
         self.kinds[prefix[:-1]] = class_of(node)
         tensors, modules, looked_at = parts_of(node)
-        self._spend(looked_at * ENTRY + len(prefix))
+        self._spend((2 + looked_at) * ENTRY + len(prefix))
         if node.weights is not None:
             known = {name for name, _ in tensors}
             self.left_out += [

@@ -115,6 +115,8 @@ def _bytes(data: object) -> np.ndarray:
         return np.frombuffer(bytearray(data), np.uint8) if data else np.empty(0, np.uint8)
     if type(data) is LongBytes:
         return data.raw.read() if type(data.raw) is Later else data.raw
+    if type(data) is str:  # of Python 2, whose text is bytes
+        return np.frombuffer(bytearray(data.encode("latin1")), np.uint8)
     raise Malformed("it holds an array whose content is not bytes", _NOT_NUMBERS)
 
 

@@ -31,12 +31,13 @@ class Told:
 
     `objects`: class or function → how often it occurs, where nothing is known but what the file gives it. `modules`:
     the id of a state dict that a whole module was read as → path of a layer → its class. `left_out`: tensors of modules
-    that are neither parameters nor buffers.
+    that are neither parameters nor buffers. `aside`: the ids of dicts that stand for other objects.
     """
 
     objects: Counter[str] = field(default_factory=Counter)
     modules: dict[int, dict[str, str]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    aside: set[int] = field(default_factory=set)
 
 
 class _Endless(Malformed):
@@ -161,6 +162,7 @@ class Resolver:
             text = f"{node.label}({shown})"
             return text, 1 + len(text) // TEXT_NODE, 0, 0
         self._within(nodes, bytes_)
+        self.told.aside.add(id(content))
         return content, nodes, bytes_, levels
 
     def _parts(self, node: StandIn, state: dict, depth: int) -> Visited:
