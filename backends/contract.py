@@ -168,6 +168,10 @@ class Weights(Protocol):
     def to_dtype(self, model: Model, dtype: str) -> None:
         """Bring floating parameters and buffers to a type, in place."""
 
+    def narrow(self, model: Model, types: Mapping[str, str]) -> None:
+        """Bring some tensors, by state-dict name, to types of their own."""
+        ...
+
     def to_device(self, model: Model, device: str) -> None:
         """Bring parameters and buffers to a device, in place."""
 
@@ -192,6 +196,17 @@ class Optimizers(Protocol):
 
     def load_state(self, optimizer: Optimizer, parameters: Mapping[str, Tensor], state: OptimizerState) -> None:
         """Have a fresh Adam go on from moments (in the parameters' own layout) and a step."""
+
+    def of_groups(self, kind: str, groups: Sequence[tuple[Mapping[str, float], Sequence[Tensor]]]) -> list[Optimizer]:
+        """The framework's own for groups of numbers and parameters: one, or where it must be so one for each."""
+        ...
+
+    def go_on(self, optimizers: Sequence[Optimizer], state: Mapping[str, Any]) -> None:
+        """One step, with the gradients that are there, from the arrays of a file, taken by the framework's own loading.
+
+        Args:
+            state: what is kept of the parameters of all.
+        """
 
     def clip_gradients(self, parameters: Sequence[Tensor], bound: float) -> None:
         """Scale all gradients by bound / (norm + 1e-6) where their global norm exceeds the bound: PyTorch's form."""
@@ -222,6 +237,21 @@ class Calls(Protocol):
         """The module that one wraps which compiles it or spreads it over devices; None of any other."""
         ...
 
+    def autocast(self) -> str:
+        """The precision that operations are told to compute in at this moment, such as "bfloat16"; empty: their own."""
+        ...
+
+    def exported(self, path: str, program: str | None = None) -> Model:
+        """The model that a file or a folder holds which the framework exports to; it runs in evaluation.
+
+        Args:
+            program: the file of its program, where that does not lie beside the other.
+
+        Raises:
+            BadInput: it is no such file, or holds what is not known here.
+        """
+        ...
+
     def refuse_unseen(self, model: Model) -> None:
         """Say what nobody could watch.
 
@@ -246,7 +276,7 @@ class Float64(Protocol):
     """
 
     def throughout(self) -> AbstractContextManager[None]:
-        """Within, tensors and types of float32 take part as float64, and no number that is said is rounded."""
+        """Within, tensors and types of less take part as float64, and no number that is said is rounded."""
         ...
 
 

@@ -184,6 +184,8 @@ def _print(report: dict[str, Any], rows: int | None) -> None:
 
 def _export_lines(export: dict[str, Any]):
     """What is said of an inference export before its tensors."""
+    from dualport.common.weights.exports.summary import in_ranges
+
     program = export.get("program")
     if program:
         made = "PIR of version {} (Paddle 3)" if program["kind"] == "PIR" else "made by Paddle {}"
@@ -201,7 +203,8 @@ def _export_lines(export: dict[str, Any]):
     for layer, suffixes in folded.get("partly", {}).items():
         yield f"folded: of {layer} there is no {', '.join(suffixes)}"
     if folded.get("skipped"):
-        yield "left out (folded, pruned or never used), by the gaps in the numbers: " + ", ".join(folded["skipped"])
+        gaps = ", ".join(in_ranges(folded["skipped"]))
+        yield f"left out (folded, pruned or never used), by the gaps in the numbers: {gaps}"
     for what in ("fused", "quantised"):
         if folded.get(what):
             yield f"{what}: {_counted(folded[what])}"

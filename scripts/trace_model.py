@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     plan = plan_of(arguments, arguments.loss, arguments.own_optimizer)
     framework = "torch" if arguments.torch else "paddle"
 
+    from dualport.backends.models.load import plan_for
     from dualport.backends.models.model import UserModel
     from dualport.backends.models.start_weights import load_file, match_with, sketch
     from dualport.backends.models.trace import write_trace
@@ -53,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     with TracingProgress() as progress:
         progress.show(framework, "import")
-        model = UserModel(framework, arguments.torch or arguments.paddle, plan, arguments.args)
+        reference = arguments.torch or arguments.paddle
+        model = UserModel(framework, reference, plan_for([reference], plan), arguments.args)
         if arguments.weights:
             load_file(model, arguments.weights)
         if arguments.weights_from:

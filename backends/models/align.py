@@ -28,6 +28,7 @@ from ...common.traces.reading import Trace, open_trace
 from .. import load_backend
 from ..processes import Meeting, Workers
 from .again import search
+from .load import plan_for
 from .model import UserModel
 from .start_weights import VALUES, load_file, match_with, sketch, write_sketch, write_values
 from .trace import write_trace
@@ -121,6 +122,7 @@ def align_pair(
         BadInput: a model cannot be imported, made or run, or the layers cannot be matched; EnvironmentFailed: a
             framework is missing, or the disk is full.
     """
+    pair = replace(pair, plan=plan_for(pair.models.values(), pair.plan))
     with Workers(pair.sides) if isolate else contextlib.nullcontext() as workers:
         return _aligned(pair, workers, tell, explain)
 

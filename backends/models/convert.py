@@ -6,37 +6,36 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...common.atomic import atomic_path
-from ...common.compare.matching.graph import Node, nodes_of
-from ...common.compare.matching.layers import Matching, carried, inverted, match_nodes
+from ...common.compare.matching.layers import Matching
 from ...common.compare.row import Row
 from ...common.errors import BadInput, listed
 from ...common.traces.inputs import Input
-from ...common.traces.plan import Plan
 from ...common.weights import read, write
-from ...common.weights.files import framework_of
+from ...common.weights.between.naming import Naming, without_prefix
+from ...common.weights.between.output import Content, bytes_of, plan_of, write_shards
+from ...common.weights.files import WeightFile, framework_of, of_framework
 from ...common.weights.fit import LISTED
 from ...common.weights.model_conversion import (
     Layout,
     canonical_of,
     comes_back,
     framework_arrays,
-    layout_of,
     needless,
-    other_layout,
     own_buffer,
-    require_rules,
     rows_of,
 )
 from ...common.weights.recipe_conversion import Conversion, ConvertedTensor, framework_of_target
-from ...common.weights.rules import with_aliases
-from ...common.weights.source_arrays import in_types_of, without, without_prefix
+from ...common.weights.source_arrays import beside, in_types_of
+from .. import installed
+from .conversion.pairing import sides_of
+from .load import is_export
 from .model import UserModel
 from .run_both import outputs_compared
-from .start_weights import match_models, sketch
 
 
 @dataclass
@@ -56,6 +55,13 @@ class Converted:
         return all(row.ok for row in self.checks)
 
 
+def under_model_names(exported: Any, file: WeightFile) -> dict[str, np.ndarray]:
+    """The arrays of an export's file under the names that they have in the model which is made of it."""
+    stored = exported.stored_names
+    variables = {file.names.get(name, name): array for name, array in file.arrays.items()}
+    return {stored[variable]: array for variable, array in variables.items() if variable in stored}
+
+
 class _PartError(Exception):
     """The outputs of the two models part: the file is not put in place."""
 
@@ -71,7 +77,9 @@ def convert_model(
     key: str | None = None,
     source_dtype: str | None = None,
     program: str | None = None,
-    drop: Sequence[str] = (),
+    framework: str | None = None,
+    naming: Naming | None = None,
+    max_shard_size: str | None = None,
     verify: bool | None = None,
 ) -> Converted:
     """Write `source` as `target` by the kinds of the layers of the user's own models, whole or not at all.
@@ -81,7 +89,8 @@ def convert_model(
         inputs: needed to match layers of other names, which a pass through both models tells apart.
         layer_map: path in Paddle's model → path in PyTorch's.
         program: of an inference export, where it is not beside the parameters.
-        drop: patterns of names in the file that are left out.
+        framework: whose layout the source is in, where it does not say so.
+        naming: what is done to the names of the file first. max_shard_size: `2GB`: files of at most this size.
         verify: whether both models are run, and the file is written only if they agree; None: where both models are
             there and the input can be told.
 
@@ -89,61 +98,60 @@ def convert_model(
         BadInput: the file does not fit the model, or a layer has no certain counterpart; all are listed.
     """
     into = framework_of_target(source, target)
+    file, notes = of_framework(read(source, kind="weights", key=key, dtype=source_dtype, program=program), framework)
+    origin = framework_of(file)
+    if file.program is not None and set(models) == {into} != {origin} and installed(origin):
+        models = {origin: source, **models}  # an export is a model itself
+        arguments = {**(arguments or {}), origin: f"program={program}" if program else ""}
     if verify and len(models) < 2:
         raise BadInput("--verify runs both models: give --paddle and --torch")
-    file = read(source, kind="weights", key=key, dtype=source_dtype, program=program)
-    origin = framework_of(file)
     if Path(target).suffix.lower() == ".pdopt":
         raise BadInput(f"{target}: is for optimiser state; write weights to a .pdparams, .pt or .safetensors file")
     if origin == into:
         raise BadInput(f"{source}: is {origin}'s already; name a {'.pt' if origin == 'paddle' else '.pdparams'} file")
-    plan = Plan(list(inputs), dtypes=("float32",), modes=("eval",))
-    user_models = {
-        name: UserModel(name, reference, plan, (arguments or {}).get(name, "")) for name, reference in models.items()
-    }
-    for model in user_models.values():
-        require_rules(model.views)
-    layouts = {name: _layout(model) for name, model in user_models.items()}
-    matching = None
-    if len(user_models) == 2:
-        matching = _match(user_models, origin, into, layer_map or {}, bool(inputs))
-        pairs = matching.weights
-    else:
-        (known,) = user_models
-        other = origin if known == into else into
-        layouts[other] = other_layout(known, user_models[known].modules, user_models[known].views)
-        pairs = {name: name for name in layouts[origin].views if name in layouts[into].views}
+    sides = sides_of(models, origin, into, arguments or {}, inputs, layer_map or {})
+    user_models, layouts, matching, pairs = sides.user_models, sides.layouts, sides.matching, sides.pairs
     reference = models.get(origin) or models[into]
-    given, notes = without(source, file.arrays, drop)
+    arrays = under_model_names(user_models[origin].model, file) if is_export(models.get(origin)) else file.arrays
+    given, _, dropped = (naming or Naming()).of(source, arrays)
+    notes += beside(file)
     given, more = without_prefix(given, layouts[origin].shapes.keys() - needless(layouts[origin]))
     canonical = canonical_of(source, given, layouts[origin], reference)
     types = {name: array.dtype for name, array in user_models[into].stored.items()} if into in user_models else {}
     if matching is not None:
         _refuse_parted(source, layouts[origin], canonical)
-        moved = with_aliases(carried(matching, canonical), layouts[into].views)
-    else:
-        moved = {y: canonical[x] for x, y in pairs.items() if x in canonical}
+    moved = sides.moved(canonical)
     moved, cast, exact = in_types_of(layouts[into].views, moved, types)
     canonical |= {x: moved[y] for x, y in pairs.items() if y in moved}
     arrays = framework_arrays(layouts[into], moved)
-    notes += [*more, *cast, *_own_buffers(user_models.get(into), layouts[into], arrays, into)]
+    notes += [*dropped, *more, *cast, *_own_buffers(user_models.get(into), layouts[into], arrays, into)]
     notes += _left_behind(layouts[origin], pairs, canonical, origin)
     missing = [name for name in layouts[into].shapes if name not in arrays]
     if missing:
         raise BadInput(f"{source}: has nothing for {', '.join(missing[:20])} of {models.get(into) or models[origin]}")
-    names = _tensor_names(user_models) if into == "paddle" else None
+    names = sides.tensor_names() if into == "paddle" else None
     rows = rows_of(layouts[origin], layouts[into], pairs, canonical)
     rows += _carried_rows(matching, layouts[into], moved)
     whole = Conversion(source, target, reference, "model", rows, exact)
     done = Converted(whole, user_models, matching, framework_arrays(layouts[origin], canonical), notes)
+    check = verify is not False and len(models) == 2
+    must = bool(verify or inputs)
+    if max_shard_size:
+        if check:
+            _verify(done, (origin, into), arrays, inputs, must)
+        if done.agrees:
+            content = Content(arrays, names or {}, {"format": "pt"} if into == "torch" else {})
+            _, put = write_shards(target, content, bytes_of(max_shard_size), plan_of(source, rows, content))
+            done.notes.extend(put)
+        return done
     stored = "bfloat16" if any(array.dtype.name == "bfloat16" for array in arrays.values()) else None
     with contextlib.suppress(_PartError), atomic_path(target) as temporary:
         write(temporary, arrays, names=names, metadata={"format": "pt"})
         again = read(temporary, dtype=stored).arrays
         if not comes_back(moved, {name: name for name in moved}, layouts[into], again):
             raise BadInput(f"{target}: does not come back as it was; nothing is written, please report this")
-        if verify is not False and len(models) == 2:
-            _verify(done, (origin, into), again, inputs, must=bool(verify or inputs))
+        if check:
+            _verify(done, (origin, into), again, inputs, must)
             if not done.agrees:
                 raise _PartError
     return done
@@ -184,52 +192,6 @@ def _refuse_parted(source: str, layout: Layout, arrays: Mapping[str, np.ndarray]
             raise BadInput(
                 f"{source}: {known} and {name} are one tensor in the model and differ in the file; untie them"
             )
-
-
-def _layout(model: UserModel) -> Layout:
-    shapes = {name: tuple(tensor.shape) for name, tensor in model.backend.weights.tensors(model.model).items()}
-    return layout_of(model.modules, model.views, shapes)
-
-
-def _tensor_names(models: Mapping[str, UserModel]) -> dict[str, str] | None:
-    """Paddle's table from structured names to tensor names, which its optimizer files need."""
-    model = models.get("paddle")
-    return model and {name: tensor.name for name, tensor in model.backend.weights.tensors(model.model).items()}
-
-
-def _match(
-    user_models: Mapping[str, UserModel], origin: str, into: str, layer_map: Mapping[str, str], run: bool
-) -> Matching:
-    """The layers of both; a pass through each tells more than their names, where there is an input for it."""
-    nodes = {}
-    for name, model in user_models.items():
-        nodes[name] = sketch(model)[0] if run else nodes_of(model.views, [], {}, [])
-    if origin == "torch":
-        layer_map = inverted(layer_map)
-    buffers = [_bare_buffers(nodes[side]) for side in (origin, into)]
-    for side, ours, others in ((origin, *buffers), (into, *buffers[::-1])):
-        for name in ours.keys() - layer_map.keys() - set(layer_map.values()):
-            if ours[name] not in others.values():  # what only one side keeps for itself
-                del nodes[side][name]
-    matching = match_nodes(nodes[origin], nodes[into], layer_map)
-    if run and not matching.certain:
-        matching = matching.unless_better(match_models(user_models[origin], user_models[into], matching))
-        for model in user_models.values():
-            model.prepare("float32", "eval")  # as it was made
-    why = "the weights cannot be converted" + (
-        "" if run else " by names alone (give --input, so that a pass tells more)"
-    )
-    matching.require((origin, into), why)
-    return matching
-
-
-def _bare_buffers(nodes: Mapping[str, Node]) -> dict[str, tuple]:
-    """Buffers that stand for themselves: name → the last word of it, and the shape."""
-    return {
-        name: (view.leaf, view.shape)
-        for name, node in nodes.items()
-        if len(node.weights) == 1 and own_buffer(view := next(iter(node.weights.values())))
-    }
 
 
 def _verify(done: Converted, sides: tuple[str, str], written: dict[str, np.ndarray], inputs, must: bool) -> None:

@@ -11,12 +11,17 @@ import importlib.util
 import json
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...common.errors import BadInput, DualportError
 from .users_lines import is_library
+
+if TYPE_CHECKING:
+    from ...common.traces.plan import Plan
+    from ..contract import Framework
 
 LONGEST = 240
 
@@ -67,8 +72,27 @@ def _from_package(name: str):
         raise
 
 
-def make_model(reference: str, arguments: str, base: type, framework: str):
-    """Call the user's class or function.
+def is_export(reference: Any) -> bool:
+    """Whether what stands for a model is a file or a folder that holds one, and no name of a class."""
+    return isinstance(reference, str) and not reference.endswith(".py") and Path(reference).exists()
+
+
+def plan_for(references: Iterable[Any], plan: Plan) -> Plan:
+    """The plan, without training where one of the models is an export.
+
+    Raises:
+        BadInput: training is all that is wanted.
+    """
+    found = next(filter(is_export, references), None)
+    if found is None:
+        return plan
+    if plan.steps or "eval" not in plan.modes:
+        raise BadInput(f"{found}: is an export, which runs in evaluation alone; leave out --steps and --mode train")
+    return replace(plan, modes=("eval",))
+
+
+def make_model(reference: str, arguments: str, backend: Framework):
+    """Call the user's class or function, or read what it was exported to.
 
     Args:
         arguments: a JSON object of keywords, such as `{"classes": 10}`; or `classes=10,width=8`.
@@ -76,6 +100,13 @@ def make_model(reference: str, arguments: str, base: type, framework: str):
     Raises:
         BadInput: it raises, or gives no model of the framework.
     """
+    base, framework = backend.MODEL, backend.calls.NAME
+    if is_export(reference):
+        keywords = parse_arguments(arguments)
+        program = keywords.pop("program", None)
+        if keywords:
+            raise BadInput(f"{reference}: is an export, which takes program=FILE alone; leave out {arguments}")
+        return backend.calls.exported(reference, program)
     factory = load_object(reference)
     if isinstance(factory, base):
         return factory

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from ...common.random_streams import stream
-from ...common.traces.plan import Plan
+from ...common.traces.plan import EXACT, LOW, Plan
 from ...common.weights.rules import View, to_canonical, to_framework, weight_views, with_aliases
 from .. import load_backend
 from ..model_state import gradients, set_training, stored_arrays, structure
 from .load import load_object, make_model, telling
-from .nested_tensors import settled, tensors_in
+from .nested_tensors import dtype_of, settled, tensors_in
 from .record import Recording
 from .watched.as_before import Attributes
 
@@ -37,7 +37,7 @@ class UserModel:
         if isinstance(model, str):
             self.backend.device.seed_all(plan.seed)
             with self.backend.device.default_dtype("float32"):
-                model = make_model(model, arguments, self.backend.MODEL, framework)
+                model = make_model(model, arguments, self.backend)
         self.model = self._unwrapped(model)
         self.backend.calls.refuse_unseen(self.model)
         if not self.live:
@@ -49,6 +49,7 @@ class UserModel:
             self.modules = structure(self.backend, self.model)
             self.views: dict[str, View] = weight_views(framework, self.modules)
             self.start_from(stored_arrays(self.backend, self.model, self.views))
+            self.narrow = self._narrow()
             self._attributes = self._held()
 
     def _unwrapped(self, module: Any) -> Any:
@@ -68,6 +69,14 @@ class UserModel:
     def _held(self) -> Attributes:
         modules = [module for _, module in self.backend.calls.named_modules(self.model)]
         return Attributes(modules, self.backend.calls.is_library)
+
+    def _narrow(self) -> dict[str, str]:
+        """State-dict name → type of the tensors that the model keeps in half precision, where it keeps others in more:
+        its own casts count on them."""
+        tensors = self.backend.weights.tensors(self.model)
+        floating = {name: dtype_of(each) for name, each in tensors.items() if self.backend.tensors.is_floating(each)}
+        low = {name: dtype for name, dtype in floating.items() if dtype in LOW}
+        return low if len(low) < len(floating) else {}
 
     def start_from(self, stored: dict[str, np.ndarray]) -> None:
         """Take arrays by state-dict name, all of them, as the weights that every pass begins with."""
@@ -117,6 +126,8 @@ class UserModel:
         """Bring the model to where every pass begins, whatever an earlier one has left in its attributes."""
         self._attributes.put_back()
         self.backend.weights.to_dtype(self.model, dtype)
+        if dtype != EXACT:
+            self.backend.weights.narrow(self.model, self.narrow)
         self.backend.weights.assign(self.model, self.stored)
         set_training(self.model, mode == "train")
         left_out = set(self.left_out)

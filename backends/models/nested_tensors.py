@@ -88,3 +88,8 @@ def map_tensors(content: Any, is_tensor: Callable[[Any], bool], change: Callable
     for key, value in changed.items():
         object.__setattr__(made, key, value)  # a frozen one too, and without what is computed from the fields
     return made
+
+
+def dtype_of(tensor: Any) -> str:
+    """What either framework calls the type of a tensor's elements, such as "bfloat16"."""
+    return str(tensor.dtype).rpartition(".")[2]

@@ -15,10 +15,11 @@ from typing import Any, Protocol
 from ...common.dictionary.draws import MEMORY
 from ...common.dictionary.index import WITH_STEPS, layer_entry, operation_kind
 from ...common.dictionary.settings import function_settings
+from ...common.traces.plan import LOW
 from ..contract import Framework
 from ..value_recorder import ValueRecorder
 from .arguments import bound_arguments, positions
-from .nested_tensors import map_tensors, tensors_in
+from .nested_tensors import dtype_of, map_tensors, tensors_in
 from .randomness import Randomness
 from .rounding_noise import Noise
 from .users_lines import users_line
@@ -171,6 +172,8 @@ class Recording:
             "kind": kind, "label": label, "module": module, "leaf": opaque, "turn": turn, "inputs": inputs,
             "outputs": [], "settings": settings, "where": users_line(), "inside": self._inside,
         }  # fmt: skip
+        if asked := self._calls.autocast():
+            content["autocast"] = asked
         self.calls.append(content)
         opened = opaque and kind in WITH_STEPS
         return Open(content, opaque, opened, held, len(self.calls), len(self.sources))
@@ -196,6 +199,8 @@ class Recording:
         self._values.note_changes(changed, index)
         made = {id(tensor) for _, tensor in tensors}
         tensors += [(name, tensor) for name, tensor in changed if id(tensor) not in made]
+        if low := min(filter(None, map(_low, (tensor for _, tensor in tensors))), default=""):
+            content["low"] = low
         content["outputs"] = [(name, self._values.number(tensor, index)) for name, tensor in tensors]
         return out
 
@@ -220,3 +225,9 @@ class Recording:
         """Shapes of the weights of a module that is called, which tell the length of its sums."""
         about = self._about.get(call.content["path"]) if call.content["module"] else None
         return [tuple(weight["shape"]) for weight in about["weights"].values()] if about else []
+
+
+def _low(tensor: Any) -> str:
+    """The type of a tensor where it is narrower than float32."""
+    name = dtype_of(tensor)
+    return name if name in LOW else ""

@@ -34,22 +34,24 @@ def sketch(model: UserModel) -> tuple[dict[str, Node], list[dict], dict[int, str
     Raises:
         BadInput: the model fails on the inputs.
     """
-    few = _few(model)
+    ways = [("float32", examples) for examples in dict.fromkeys((_few(model), None))]  # it may need its whole batch
+    ways += [("float64", None)] * bool(model.narrow)  # a kernel in half precision may be lacking
     with model.kept():  # with gradients: models register hooks, and differentiate, while they run
-        try:
-            recording, outputs = _sketched(model, few)
-        except BadInput:
-            if few is None:
-                raise
-            recording, outputs = _sketched(model, None)  # a model that needs its whole batch
+        for place, way in enumerate(ways):
+            try:
+                recording, outputs = _sketched(model, *way)
+                break
+            except BadInput:
+                if place == len(ways) - 1:
+                    raise
     calls = [call_of(call) for call in recording.calls]
     return nodes_of(model.views, calls, recording.sources, outputs), recording.calls, recording.sources, outputs
 
 
-def _sketched(model: UserModel, examples: int | None):
-    model.prepare("float32", model.plan.modes[0])
+def _sketched(model: UserModel, dtype: str, examples: int | None):
+    model.prepare(dtype, model.plan.modes[0])
     recording = model.recording()
-    return recording, model.forward(recording, "float32", examples=examples)[1]
+    return recording, model.forward(recording, dtype, examples=examples)[1]
 
 
 def load_file(model: UserModel, path: str) -> None:

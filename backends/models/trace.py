@@ -12,6 +12,7 @@ import gc
 from collections.abc import Callable, Iterator
 
 from ...common.distance import ROUNDOFF
+from ...common.errors import BadInput
 from ...common.traces.inputs import describe
 from ...common.traces.reading import FORMAT, VERSION
 from ...common.traces.writing import ErrorsOnly, Lean, Stored, put_all
@@ -23,8 +24,12 @@ from .record import Recording
 from .rounding_noise import Noise
 
 
-def run_pass(model: UserModel, dtype: str, mode: str, writer, noise: Noise | None = None) -> None:
-    """One precision and mode: a watched pass, and in the plan's first mode its gradients and steps, into a writer."""
+def run_pass(model: UserModel, dtype: str, mode: str, writer, noise: Noise | None = None) -> bool:
+    """One precision and mode: a watched pass, and in the plan's first mode its gradients and steps, into a writer.
+
+    Returns:
+        Whether the model computes in less than float32 by itself.
+    """
     _give_back_memory()
     model.prepare(dtype, mode)
     with contextlib.ExitStack() as hooks:
@@ -33,6 +38,7 @@ def run_pass(model: UserModel, dtype: str, mode: str, writer, noise: Noise | Non
         writer.note("outputs", made.pop())
         if mode == model.plan.modes[0]:
             _run_backward(model, dtype, recording, made, hooks)
+    return any("low" in call for call in recording.calls)
 
 
 def _run_backward(model: UserModel, dtype: str, recording: Recording, made: list, hooks: contextlib.ExitStack) -> None:
@@ -100,34 +106,58 @@ def write_trace(model: UserModel, path, tell: Callable[[str], None] = lambda wha
     plan = model.plan
     with h5py.File(path, "w", rdcc_nbytes=0) as file, model.kept(), _old_objects_left_alone():
         head = Stored(file)
-        head.note("head", head_of(model))
         head.note("modules", model.modules)
-        runs = file.create_group("runs")
+        runs, lowered, refused = file.create_group("runs"), False, {}
         for dtype in plan.dtypes:
-            for mode in plan.modes:
-                tell(f"{dtype} {mode}")
-                writer = Stored(runs.create_group(f"{dtype}/{mode}"))
-                put_all(writer, "start", model.start)
-                if plan.lean and dtype != plan.dtypes[0]:
-                    writer = Lean(writer.group, runs[f"{plan.dtypes[0]}/{mode}"])
-                run_pass(model, dtype, mode, writer)
-                if isinstance(writer, Lean):
-                    writer.note("lost", writer.lost)
+            try:
+                low = [_written(model, runs, dtype, mode, tell) for mode in plan.modes]
+                lowered = lowered or (dtype == "float32" and any(low))
+            except BadInput as error:  # a model with parts in half precision may not run in every other one
+                if dtype == plan.dtypes[0]:
+                    raise
+                refused[dtype] = str(error)
+                del runs[dtype]
+        ran = [dtype for dtype in plan.dtypes if dtype not in refused]
+        head.note("head", head_of(model) | {"dtypes": ran, "refused": refused})
         if plan.rounding:
-            head.note("rounding", _rounding(model, runs, tell))
+            head.note("rounding", _rounding(model, runs, ran, lowered, tell))
 
 
-def _rounding(model: UserModel, runs, tell: Callable[[str], None]) -> dict:
-    """What rounding explains, in float32 and, where an optimizer takes steps, in float64: precision → mode → errors."""
+def _written(model: UserModel, runs, dtype: str, mode: str, tell: Callable[[str], None]) -> bool:
+    """One pass into its own group; what `run_pass` says of it."""
+    first = model.plan.dtypes[0]
+    for lean in (model.plan.lean and dtype != first, False):
+        tell(f"{dtype} {mode}")
+        writer = Stored(runs.create_group(f"{dtype}/{mode}"))
+        put_all(writer, "start", model.start)
+        if lean:
+            writer = Lean(writer.group, runs[f"{first}/{mode}"])
+        low = run_pass(model, dtype, mode, writer)
+        if not (low and lean):
+            break
+        del runs[f"{dtype}/{mode}"]  # casts, which float64 has not, give values other numbers: they cannot be held now
+    if isinstance(writer, Lean):
+        writer.note("lost", writer.lost)
+    return low
+
+
+def _rounding(model: UserModel, runs, ran: list[str], lowered: bool, tell: Callable[[str], None]) -> dict:
+    """What rounding explains, in float32 and, where an optimizer takes steps, in float64: precision → mode → errors.
+
+    Args:
+        ran: the precisions that it ran in, the highest first.
+        lowered: the model computes in less than float32 by itself, which would drown what is tried: it runs in float64.
+    """
     plan, errors = model.plan, {}
-    exact = plan.dtypes[0]
-    tried = [dtype for dtype in plan.dtypes if dtype == "float32" or (dtype == exact and plan.steps)] or [exact]
+    exact = ran[0]
+    tried = [dtype for dtype in ran if dtype == "float32" or (dtype == exact and plan.steps)] or [exact]
     for dtype in tried:
         for mode in plan.modes:
             tell(f"rounding in {dtype}, {mode}")
             model.backend.device.seed_all(plan.seed)
             into = errors.setdefault(dtype, {}).setdefault(mode, {})
-            run_pass(model, dtype, mode, ErrorsOnly(runs[f"{exact}/{mode}"], into), Noise(ROUNDOFF[dtype]))
+            writer = ErrorsOnly(runs[f"{exact}/{mode}"], into)
+            run_pass(model, exact if lowered else dtype, mode, writer, Noise(ROUNDOFF[dtype]))
     return errors
 
 

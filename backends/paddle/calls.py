@@ -141,12 +141,25 @@ def inner(module: Model) -> Model | None:
     return module._layers if isinstance(module, paddle.DataParallel) else None
 
 
+def autocast() -> str:
+    # Not from the tracer: on a device for which Paddle has none, what was asked for has no effect there.
+    asked = getattr(sys.modules["paddle.amp.auto_cast"], "_g_amp_state_", None) or {}
+    return str(asked["dtype"]) if asked.get("enable") and asked.get("level") != "O0" else ""
+
+
+def exported(path: str, program: str | None = None) -> Model:
+    from .exported.reading import read_exported
+
+    return read_exported(path, program)
+
+
 def refuse_unseen(model: Model) -> None:
     for path, layer in model.named_sublayers(include_self=True):
         if isinstance(layer, paddle.jit.TranslatedLayer):
             where = f"its layer {path}" if path else "it"
             raise BadInput(
-                f"the paddle model: {where} is an export, whose inside nobody sees; give the Python it is of"
+                f"the paddle model: {where} is an export that Paddle runs, whose inside nobody sees; name its file "
+                "instead, which is read here, or give the Python it is of"
             )
 
 

@@ -102,7 +102,9 @@ def _gumbel_softmax(original: Callable, numbers: GivenNumbers, x: Tensor, temper
 def _recurrent(original: Callable, numbers: GivenNumbers, *args: Any):
     """Layer by layer, with the kit's masks between them, as PyTorch has its own: over `[time, batch, features]`."""
     x, states, weights, lengths, kept, p, both, _, hidden, layers, mode, seed, testing = args
-    if not p or testing or layers == 1:
+    if testing:  # where its kernel keeps nothing to go back with, it is told to train, and to drop nothing
+        return original(*args[:5], 0.0, *args[6:-1], not paddle.is_grad_enabled())
+    if not p or layers == 1:
         return original(*args)
     ways, half, ends = 1 + both, len(weights) // 2, []
     states = states if isinstance(states, (list, tuple)) else [states]

@@ -19,14 +19,15 @@ from .between import Asked, between, inexact, is_inexact, is_rounded
 from .calls import OPERATORS, quiet
 from .kernels import KERNELS, meant
 
-NARROW, WHOLE = paddle.float32, (paddle.int32, paddle.int64)
-TYPE = type(NARROW)
+NARROW = (paddle.float32, paddle.float16, paddle.bfloat16)
+WHOLE = (paddle.int32, paddle.int64)
+TYPE = type(paddle.float32)
 REFUSED = (RuntimeError, ValueError, TypeError, NotImplementedError)  # what Paddle says of an argument it does not take
 
 
 @contextlib.contextmanager
 def throughout() -> Iterator[None]:
-    """Within, nothing is computed in float32, and no number is rounded to it."""
+    """Within, nothing is computed in less than float64, and no number is rounded to it."""
     if _PASS.open:
         yield
         return
@@ -59,7 +60,7 @@ class _Pass:
         self.rounds: dict[tuple[str, int | str], bool] = {}
 
     def run(self, asked: Asked) -> Any:
-        """What an operation gives that is told something of float32."""
+        """What an operation gives that is told something narrower than float64."""
         self.busy = True
         try:
             with quiet():
@@ -123,10 +124,10 @@ def _version_of(name: str, function: Callable) -> Callable:
 
 
 def _is_narrow(value: Any) -> bool:
-    """Whether it is of float32 or, a number, cannot be."""
+    """Whether it is narrower than float64 or, a number, float32 does not hold it."""
     kind = type(value)
     if kind is Tensor or kind is TYPE:
-        return (value.dtype if kind is Tensor else value) == NARROW
+        return (value.dtype if kind is Tensor else value) in NARROW
     if kind is list or kind is tuple:
         return any(map(_is_narrow, value))
     return isinstance(value, float) and is_inexact(value)
@@ -148,10 +149,10 @@ def _widened(asked: Asked, place: int | str, value: Any) -> Any:
 
 
 def _wide(value: Any) -> Any:
-    """In float64 what is in float32: a tensor, a type, some of them."""
+    """In float64 what is in less: a tensor, a type, some of them."""
     kind = type(value)
     if kind is Tensor:
-        return _C_ops.cast(value, paddle.float64) if value.dtype == NARROW and value._is_initialized() else value
+        return _C_ops.cast(value, paddle.float64) if value.dtype in NARROW and value._is_initialized() else value
     if kind is TYPE:
-        return paddle.float64 if value == NARROW else value
+        return paddle.float64 if value in NARROW else value
     return kind(map(_wide, value)) if kind is list or kind is tuple else value

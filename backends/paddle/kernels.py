@@ -60,9 +60,26 @@ def _pool(axes: int) -> Callable:
     return pool
 
 
+def _lp_pool(
+    operation: Callable, x: Tensor, size, stride, padding, ceil_mode, exclusive, layout, kind, whole, adaptive, how, p
+) -> Tensor:
+    # Its powers and roots are float32's; a sum over windows is a convolution with ones.
+    made = operation(x, size, stride, padding, ceil_mode, exclusive, layout, kind, whole, adaptive, how, p)
+    if x.dtype != paddle.float64 or layout[1] != "C" or how != "EXPLICIT" or len(padding) != len(size):
+        return made
+    ends = [  # of windows that reach beyond what was told, as `ceil_mode` has them
+        max(0, (count - 1) * step + width - length - before)
+        for count, step, width, length, before in zip(made.shape[2:], stride, size, x.shape[2:], padding, strict=True)
+    ]
+    sides = [side for before, end in list(zip(padding, ends, strict=True))[::-1] for side in (before, end)]
+    ones = paddle.ones([x.shape[1], 1, *size], paddle.float64)
+    powers = paddle.nn.functional.pad(x.pow(p), sides)
+    return paddle.nn.functional.conv2d(powers, ones, stride=stride, groups=x.shape[1]).pow(1 / p)
+
+
 KERNELS: dict[str, Callable] = {
     "selu": _selu, "label_smooth": _label_smooth, "pow": _pow, "rrelu": _rrelu, "p_norm": _p_norm,
-    "pool2d": _pool(2), "pool3d": _pool(3),
+    "pool2d": _pool(2), "pool3d": _pool(3), "lp_pool2d": _lp_pool,
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import paddle
 from paddle import Tensor, nn
 from paddle import optimizer as optim
+from paddle.utils import unique_name
 
 from ...common.dictionary.index import NUMBERS, OPTIMIZER_BY_KIND
 from ...common.dictionary.training.optimizers import MOMENTS, arguments_of
@@ -16,6 +17,8 @@ from ...common.traces.optimizer import OptimizerSettings, library_class
 from ...common.weights.optimizer.adam_state import OptimizerState
 from ...common.weights.optimizer.adam_steps import beta_power
 from .tensors import to_numpy
+
+Groups = Sequence[tuple[Mapping[str, float], Sequence[Tensor]]]  # numbers and parameters of each
 
 
 def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:
@@ -89,6 +92,18 @@ def load_state(optimizer: optim.Adam, parameters: Mapping[str, Tensor], state: O
         for key, beta in (("beta1", state.beta1), ("beta2", state.beta2)):
             entries[f"{parameter.name}_{key}_pow_acc_0"] = paddle.to_tensor(beta_power(beta, state.step, dtype))
     optimizer.set_state_dict(entries)
+
+
+def of_groups(kind: str, groups: Groups) -> list[optim.Optimizer]:
+    # One for each group: Paddle's kernels take the numbers of the optimizer, not of a group.
+    return [_made(OptimizerSettings(kind, dict(numbers)), parameters) for numbers, parameters in groups]
+
+
+def go_on(optimizers: Sequence[optim.Optimizer], state: Mapping[str, Any]) -> None:
+    with unique_name.guard():  # the names of what they make then end in 0, as in the file
+        for optimizer in optimizers:
+            optimizer.set_state_dict({key: paddle.to_tensor(array) for key, array in state.items()})
+            optimizer.step()
 
 
 def clip_gradients(parameters: Sequence[Tensor], bound: float) -> None:

@@ -11,6 +11,7 @@ from paddle.nn import Layer as Model
 
 from ...common.dictionary.operations.recurrent import NO_WEIGHT
 from ...common.errors import BadInput
+from .tensors import share
 
 
 def tensors(model: Model) -> dict[str, Tensor]:
@@ -36,6 +37,12 @@ def load_strictly(model: Model, arrays: Mapping[str, np.ndarray]) -> None:
 
 def to_dtype(model: Model, dtype: str) -> None:
     _move(model, dtype=dtype)
+
+
+def narrow(model: Model, types: Mapping[str, str]) -> None:
+    live = tensors(model)
+    for name, dtype in types.items():
+        share(live[name].detach().astype(getattr(paddle, dtype)), live[name])
 
 
 def to_device(model: Model, device: str) -> None:

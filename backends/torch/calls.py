@@ -79,6 +79,15 @@ def inner(module: Model) -> Model | None:
     return module._orig_mod if isinstance(module, compiled) else None  # type: ignore[return-value]
 
 
+def autocast() -> str:
+    device = next((device for device in ("cpu", "cuda") if torch.is_autocast_enabled(device)), None)
+    return "" if device is None else str(torch.get_autocast_dtype(device)).removeprefix("torch.")
+
+
+def exported(path: str, program: str | None = None) -> Model:
+    raise BadInput(f"{path}: of a model that PyTorch exported nobody sees the inside; name its class, file.py:Name")
+
+
 def refuse_unseen(model: Model) -> None:
     for path, module in model.named_modules():
         where = f"its layer {path}" if path else "it"

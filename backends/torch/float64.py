@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-NARROW = torch.float32
+NARROW = (torch.float32, torch.float16, torch.bfloat16)
 ATTRIBUTES = frozenset("__get__ __set__ __delete__".split())
 CHANGES = frozenset("__setitem__ __iadd__ __isub__ __imul__ __itruediv__ __ifloordiv__ __ipow__ __imod__".split())
 
 
 @contextlib.contextmanager
 def throughout() -> Iterator[None]:
-    """Within, nothing is computed in float32, and no number is rounded to it."""
+    """Within, nothing is computed in less than float64, and no number is rounded to it."""
     with _Wide():
         yield
 
@@ -51,15 +51,15 @@ def _hardsigmoid(input: Tensor) -> Tensor:
     return torch.nn.functional.relu6(input + 3) / 6
 
 
-KERNELS: dict[str, Callable] = {"celu": _celu, "hardsigmoid": _hardsigmoid, "float": Tensor.double}
+KERNELS: dict[str, Callable] = {
+    "celu": _celu, "hardsigmoid": _hardsigmoid, **dict.fromkeys(("float", "half", "bfloat16"), Tensor.double),
+}  # fmt: skip
 
 
 def _wide(value: Any) -> Any:
-    """In float64 what is in float32: a tensor, a type, some of them."""
+    """In float64 what is in less: a tensor, a type, some of them."""
     if isinstance(value, Tensor):
-        return value.double() if value.dtype == NARROW else value
-    if value is NARROW:
-        return torch.float64
+        return value.double() if value.dtype in NARROW else value
     if type(value) in (list, tuple):
         return type(value)(map(_wide, value))
-    return value
+    return torch.float64 if isinstance(value, torch.dtype) and value in NARROW else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn, optim
 
@@ -13,6 +14,8 @@ from ...common.dictionary.index import NUMBERS, OPTIMIZER_BY_KIND, optimizer_ent
 from ...common.dictionary.training.optimizers import MOMENTS, arguments_of
 from ...common.traces.optimizer import OptimizerSettings, library_class
 from ...common.weights.optimizer.adam_state import OptimizerState
+
+Groups = Sequence[tuple[Mapping[str, float], Sequence[Tensor]]]  # numbers and parameters of each
 
 
 def make(wanted: OptimizerSettings | Callable, parameters: Sequence[Tensor]) -> optim.Optimizer:
@@ -77,6 +80,28 @@ def load_state(optimizer: optim.Adam, parameters: Mapping[str, Tensor], state: O
                 for which, moment in MOMENTS.items()
             },
         }
+
+
+def of_groups(kind: str, groups: Groups) -> list[optim.Optimizer]:
+    entry = OPTIMIZER_BY_KIND[kind]
+    words = [_with_betas(arguments_of(entry, "torch", numbers)) for numbers, _ in groups]
+    given = [{"params": list(parameters), **word} for word, (_, parameters) in zip(words, groups, strict=True)]
+    return [getattr(optim, entry.torch.classes[0].rpartition(".")[2])(given, lr=words[0]["lr"])]
+
+
+def go_on(optimizers: Sequence[optim.Optimizer], state: Mapping[str, Any]) -> None:
+    for optimizer in optimizers:
+        optimizer.load_state_dict(_tensors(state))
+        if any(tensor.dtype == torch.float64 for group in optimizer.param_groups for tensor in group["params"]):
+            _round_numbers(optimizer)
+        optimizer.step()
+
+
+def _tensors(node: Any) -> Any:
+    """A tree with tensors in place of arrays."""
+    if isinstance(node, np.ndarray):
+        return torch.from_numpy(np.array(node))
+    return {key: _tensors(value) for key, value in node.items()} if isinstance(node, Mapping) else node
 
 
 def clip_gradients(parameters: Sequence[Tensor], bound: float) -> None:

@@ -34,6 +34,12 @@ def to_dtype(model: Model, dtype: str) -> None:
     model.to(dtype=getattr(torch, dtype))
 
 
+def narrow(model: Model, types: Mapping[str, str]) -> None:
+    live = tensors(model)
+    for name, dtype in types.items():
+        live[name].data = live[name].data.to(getattr(torch, dtype))
+
+
 def to_device(model: Model, device: str) -> None:
     model.to(device)
 

@@ -123,6 +123,16 @@ class BeginsNaN:
 
 
 @dataclass(frozen=True)
+class OtherPrecision:
+    """The sides compute in different precisions: side → which, empty for its own; whether autocast asks for it; and
+    where, if not in this call but before it."""
+
+    precisions: Mapping[str, str]
+    autocast: bool
+    before: str = ""
+
+
+@dataclass(frozen=True)
 class Comes:
     """Where an error comes from: a key of `wording.ORIGINS`."""
 
@@ -175,5 +185,5 @@ class Told:
 Cause: TypeAlias = (
     Missing | OtherShapes | OtherCounts | OtherOperations | Comes | PartsBackward | DiffersFromWitness | EachByItsRule
     | CrossesKinks | Renamed | Told | Rewritten | BeginsNaN | OneSided | OtherSteps | OtherPlace | Rearranged
-    | OtherGiven
+    | OtherGiven | OtherPrecision
 )  # fmt: skip

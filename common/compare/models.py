@@ -28,6 +28,7 @@ from .row import Row
 from .rungs.backward import backward_rungs
 from .rungs.forward import forward_rung
 from .rungs.known import known_rows
+from .rungs.lowered import Lowered
 from .rungs.sides import EXACT, Sides
 from .rungs.start import inputs_rung, layers_rung, weights_rung
 from .rungs.steps import step_rungs
@@ -164,6 +165,9 @@ def diff(
     notes += notes_on_reach(a, b, passes, matching)
     rungs.append(_known(a, b, layers, passes[modes[0]]))
     silent = sorted({path for trace in (a, b) for path in trace.head.get("left_out", [])})
+    for trace, name in zip((a, b), names, strict=True):
+        for dtype, reason in trace.head.get("refused", {}).items():
+            notes.append(wording.NOTES["refused"].format(name, dtype, reason))
     if silent and "train" in modes:
         notes.append(wording.NOTES["left out"].format(", ".join(silent)))
     unpaired, moves = ((_named(first[0], moving), _named(first[1], moving)) for moving in (False, True))
@@ -225,7 +229,7 @@ def _sides(a: Trace, b: Trace, names: tuple[str, str], mode: str) -> Sides:
 
 
 def _notes(sides: Sides) -> list[str]:
-    notes = []
+    notes = [*Lowered(sides).notes()]
     if any(run.note("without_gradient") for run in sides.main):
         notes.append(wording.NOTES["no gradient"])
     if sides.dtype != EXACT:

@@ -59,6 +59,8 @@ NAMES = {  # what a row is about → its name
     "outputs of a network": "{part} outputs, {other_name} against {name}",
     "shapes of outputs": "shapes of the outputs, {other_name} against {name}",
     "outputs of a model": "outputs on {part}, {other_name} against {name}",
+    "one more step": "one more {part} step of {number} weights, {other_name} against {name}",
+    "one more step by rule": "one more {part} step of {number} weights, {name} against its own rule",
 }
 UNJUDGED = {  # why a row that is about this is shown, and not judged
     "loss of free steps": "rounding grows tenfold every few steps while the model leaves its first plateau, in either "
@@ -97,6 +99,11 @@ NOTES = {
     "more rewritings": "{} more regions compute the same in other steps: all are in the report",
     "no gradient": "no gradient reaches the outputs: neither gradients nor steps were compared",
     "one precision": "compared in {} alone: mistakes that are smaller than its rounding do not show",
+    "lowered on one side": "{} computes in {} at {}, and {} does not",
+    "autocast of one side": "{} asks for {} under autocast at {}, which has no effect here, and {} does not",
+    "refused": "what {} loses in {} was not measured: {}",
+    "lowered on both sides": "both compute in {} at {}: from there on they are held against what its rounding explains",
+    "autocast without effect": "; autocast has no effect on {} here",
     "loose": "{}: what follows is held against what float32 rounding explains, in float64 too",
 }
 ROWS = {  # of a table that inputs look into
@@ -160,6 +167,11 @@ def remark(cause: Cause | None, place: Place) -> str:
             return f"the same values in another order: {steps(labels)}" + _at(place)
         case facts.OtherGiven(what):
             return GIVEN[what] + _at(place)
+        case facts.OtherPrecision(precisions, autocast, before):
+            told = [f"{side} computes in {precision}" for side, precision in precisions.items() if precision]
+            rest = [f"{side} does not" for side, precision in precisions.items() if not precision]
+            where = [f"at {before} before it"] * bool(before) + ["under autocast"] * autocast
+            return ", ".join([" ".join([", ".join(told), *where]), *rest]) + _at(place)
         case facts.BeginsNaN(where):
             return f"NaN begins at {begins(where)}"
     return ""
@@ -226,9 +238,10 @@ def _failure(verdict: Any, rung: Any) -> str:
         return f"{verdict_word}: {row.remark} ({rung.name})"
     if row.same:
         side, error = max(row.error32.items(), key=lambda item: (math.isnan(item[1]), item[1]))
+        because = f"{row.remark}; " if isinstance(row.cause, facts.OtherPrecision) else ""
         return (
-            f"different precision: first at {row.name} ({rung.name}: {rung.dtype} error of {side} {short(error)}, "
-            f"rounding explains {short(row.bound32)})"
+            f"different precision: first at {row.name} ({because}{rung.name}: {rung.dtype} error of {side} "
+            f"{short(error)}, rounding explains {short(row.bound32)})"
         )
     error = f"{verdict.dtype} error {short(row.error64)}"
     if isinstance(row.cause, REGIONS):
@@ -244,6 +257,8 @@ def _lost(verdict: Any, rung: Any) -> str:
     if rung.skipped:
         return "not measured: neither has it"
     ulps = {side: rung.ulp(side) for side in verdict.sides}
+    if not any(row.error32 for row in rung.rows):
+        return "were not measured"
     each = [f"{side} not supported" if ulp is None else f"{side} {ulp:.1f} ulp" for side, ulp in ulps.items()]
     return f"are rounding ({', '.join(each)})"
 

@@ -11,6 +11,7 @@ from .optimizer import OptimizerSettings
 
 EXACT = "float64"  # the precision in which two models must agree; the others are held against it
 PRECISIONS = (EXACT, "float32")
+LOW = ("bfloat16", "float16")
 MODES = ("train", "eval")
 
 

@@ -42,7 +42,8 @@ class Call:
 
     `path` is that of the module called, or of the one that called the function; `turn` counts the calls of one module.
     `where` is the line of the user's code that called. `inside`: the call of a layer of the library, which is one step
-    to most readers, that this one is a part of; -1 of none.
+    to most readers, that this one is a part of; -1 of none. `low`: the type of what it made, where that is less than
+    float32. `autocast`: the precision that the model told operations to compute in.
     """
 
     index: int
@@ -58,6 +59,8 @@ class Call:
     settings: dict = field(default_factory=dict)
     where: str = ""
     inside: int = -1
+    low: str = ""
+    autocast: str = ""
 
     def holds(self, weight: str) -> bool:
         """Whether it is a call of a module that a weight, by its canonical name, lies in."""
@@ -250,3 +253,16 @@ def call_of(content: dict) -> Call:
     """A call from what was written of it."""
     pairs = {key: tuple((str(name), int(number)) for name, number in content[key]) for key in ("inputs", "outputs")}
     return Call(**{**content, **pairs})
+
+
+def renumbered(one: Run, other: Run) -> dict[str, str]:
+    """Number of a value in one precision of a pass → in another, where they part: a cast that changes nothing, as in
+    float64 all do, makes no new value."""
+    if one.sources == other.sources or len(one.every_call) != len(other.every_call):
+        return {}
+    table: dict[str, str] = {}
+    for first, second in zip(one.every_call, other.every_call, strict=True):
+        both = zip((*first.inputs, *first.outputs), (*second.inputs, *second.outputs), strict=False)
+        for (_, number), (_, its) in both:
+            table.setdefault(str(number), str(its))
+    return table

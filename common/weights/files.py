@@ -17,7 +17,13 @@ from ..atomic import atomic_path
 from ..errors import BadInput, choose
 from .formats.bounded_bytes import Malformed, Source, quoted
 from .formats.checkpoint_tree import KINDS, NAME_TABLE, flatten, is_optimizer, layers_in, select
-from .formats.paddle_exports.files import Export, read_from_folder, read_from_parameters, read_from_program
+from .formats.paddle_exports.files import (
+    Export,
+    is_table_of_export,
+    read_from_folder,
+    read_from_parameters,
+    read_from_program,
+)
 from .formats.paddle_exports.program import Program
 from .formats.paddle_exports.state_dict import state_dict
 from .formats.pdparams import BFLOAT16_OR_INTEGER, name_table, read_paddle, write_paddle
@@ -124,6 +130,7 @@ def opened(
     dtype: str | None = None,
     kind: str | None = None,
     sha256: str | None = None,
+    program: str | os.PathLike[str] | None = None,
 ) -> contextlib.AbstractContextManager[WeightFile]:
     """As `read`, but within the context the arrays are still in the file: `np.asarray` reads one, afresh each time.
 
@@ -132,7 +139,7 @@ def opened(
     Raises:
         BadInput: as `read`; also where an array turns out to be damaged when it is asked for.
     """
-    return _opened(path, key, dtype, kind, sha256, True)
+    return _opened(path, key, dtype, kind, sha256, True, program)
 
 
 @contextlib.contextmanager
@@ -206,6 +213,8 @@ def _read_paddle(source: Source, path: str, key: Any, dtype: Any, kind: Any, ver
     tree, tensor_names, protocol = read_paddle(source, dtype, told)
     where, node = select(tree, key, kind)
     arrays = flatten(node) if key else _direct_arrays(node)
+    if key is None and is_table_of_export(tree):
+        raise Malformed("it is the table of names of an inference export", "name the .pdiparams that it lies beside")
     kept, names = "pdopt" if is_optimizer(node) else "pdparams", name_table(node, arrays, tensor_names)
     objects = dict(told.objects)
     return WeightFile(path, kept, "paddle", protocol, arrays, names, tree, where, verified=verified, objects=objects)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-
-import numpy as np
+from typing import Any
 
 from ..errors import by_size
 
@@ -12,7 +11,7 @@ LISTED = 20  # names in one refusal
 
 
 def misfits(
-    arrays: Mapping[str, np.ndarray],
+    shapes: Mapping[str, tuple[int, ...]],
     wanted: Mapping[str, tuple[int, ...]],
     optional: Collection[str] = (),
     beside: Callable[[str], bool] = lambda name: False,
@@ -20,13 +19,19 @@ def misfits(
     """A few words for every name that is missing, unexpected or misshapen; none where all fit.
 
     Args:
+        shapes: of the arrays by name.
         optional: names that may be missing.
         beside: whether an array that nobody wants may be there all the same.
     """
-    wrong = [f"{name} missing" for name in wanted if name not in arrays and name not in optional]
-    wrong += [f"{name} unexpected" for name in arrays if name not in wanted and not beside(name)]
+    wrong = [f"{name} missing" for name in wanted if name not in shapes and name not in optional]
+    wrong += [f"{name} unexpected" for name in shapes if name not in wanted and not beside(name)]
     return wrong + [
-        f"{name} is {by_size(arrays[name].shape)}, not {by_size(shape)}"
+        f"{name} is {by_size(shapes[name])}, not {by_size(shape)}"
         for name, shape in wanted.items()
-        if name in arrays and tuple(arrays[name].shape) != tuple(shape)
+        if name in shapes and tuple(shapes[name]) != tuple(shape)
     ]
+
+
+def shapes_of(arrays: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shapes of arrays by name."""
+    return {name: tuple(array.shape) for name, array in arrays.items()}

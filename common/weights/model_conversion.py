@@ -16,8 +16,10 @@ from ..dictionary.index import layer_entry
 from ..dictionary.operations.normalization import COUNTER
 from ..dictionary.operations.recurrent import CELLS, NO_WEIGHT
 from ..errors import BadInput, listed
-from .fit import LISTED, misfits
-from .recipe_conversion import ConvertedTensor, same_bits
+from .between.naming import misfit_text
+from .fit import LISTED, misfits, shapes_of
+from ..arrays import same_bits
+from .recipe_conversion import ConvertedTensor
 from .reparametrized import elsewhere
 from .rules import View, joined, rows_of_part, to_canonical
 
@@ -140,11 +142,9 @@ def canonical_of(path: str, arrays: Mapping[str, np.ndarray], layout: Layout, mo
         BadInput: keys are missing, unexpected or misshapen; all are listed.
     """
     optional = needless(layout)
-    wrong = misfits(arrays, layout.shapes, optional, lambda name: _known(name, layout))
+    wrong = misfits(shapes_of(arrays), layout.shapes, optional, lambda name: _known(name, layout))
     if wrong:
-        extra = any(word.endswith(" unexpected") for word in wrong)
-        step = "; leave out what is not the model's with --drop 'PATTERN', such as --drop '*total_ops'" if extra else ""
-        raise BadInput(f"{path}: does not fit {model}: {listed(wrong, LISTED, '; ')}{step}")
+        raise BadInput(misfit_text(path, wrong, model))
     return to_canonical(layout.views, arrays)
 
 

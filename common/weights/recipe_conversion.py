@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..atomic import atomic_path
 from ..dictionary.training.optimizers import MOMENTS
 from ..errors import BadInput, choose
 from ..spec import Optimizer
+from ..arrays import same_bits
 from .files import FRAMEWORK_OF, WeightFile, framework_of, read, write
 from .optimizer.recipe_adam import from_pdopt, from_torch_adam, to_pdopt, to_torch_adam
 from .recipe_layout import LayoutRow, paddle_names
@@ -35,7 +36,8 @@ class Conversion:
     """What `convert` did: which recipe and part it found, what it wrote, and each array's fate.
 
     `step` is Adam's, for optimiser files; `exact` says that reading the result back gave the source bit for bit, and is
-    False only where `dtype` asked for a type that cannot hold every value.
+    False only where `dtype` asked for a type that cannot hold every value. Without a recipe (a conversion by what the
+    files tell) `recipe` and `part` are empty; `notes` says what was done besides, `files` what was written.
     """
 
     source: str
@@ -45,6 +47,8 @@ class Conversion:
     rows: list[ConvertedTensor]
     exact: bool
     step: int | None = None
+    notes: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
 
 
 def convert(
@@ -76,7 +80,7 @@ def convert(
     if dtype is not None:
         choose(dtype, DTYPES, "dtype")
     file = read(source, key=key, dtype=source_dtype)
-    if _is_optimizer(file):
+    if is_optimizer_file(file):
         if dtype is not None:
             raise BadInput(f"{source}: optimiser state keeps its type; leave out --dtype")
         return _convert_optimizer(file, str(target), into, recipe, part, weights, settings)
@@ -93,7 +97,8 @@ def framework_of_target(source: str | os.PathLike[str], target: str | os.PathLik
     return FRAMEWORK_OF[extension]
 
 
-def _is_optimizer(file: WeightFile) -> bool:
+def is_optimizer_file(file: WeightFile) -> bool:
+    """Whether it holds what an optimizer keeps, and no weights."""
     node = file.tree
     return file.format == "pdopt" or (isinstance(node, dict) and "param_groups" in node and "state" in node)
 
@@ -175,14 +180,6 @@ def _check_back(layout, into, origin, path, source: dict, written: dict, dtype: 
     if set(result.arrays) != set(written):
         raise BadInput(f"{path}: does not hold what was written; nothing is written, please report this")
     return exact
-
-
-def same_bits(a: np.ndarray, b: np.ndarray, piece: int = 2**22) -> bool:
-    """Equal type, shape and bytes, NaNs included; compared in pieces, to need no memory for large arrays."""
-    if a.dtype != b.dtype or a.shape != b.shape:
-        return False
-    a, b = (np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in (a, b))
-    return all(np.array_equal(a[at : at + piece], b[at : at + piece]) for at in range(0, len(a), piece))
 
 
 def _convert_optimizer(file, target, into, recipe, part, weights, settings) -> Conversion:

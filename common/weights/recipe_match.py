@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .. import recipes
 from ..errors import BadInput, choose, listed
 from ..spec import Optimizer, Recipe
-from .fit import LISTED, misfits
+from .fit import LISTED, misfits, shapes_of
 from .recipe_layout import LayoutRow, part_layout
 
 
@@ -30,10 +31,10 @@ def expected(layout: list[LayoutRow], framework: str) -> dict[str, tuple[int, ..
     return {entry.paddle: entry.paddle_shape() for entry in layout if entry.paddle}
 
 
-def complaints(layout: list[LayoutRow], framework: str, arrays: dict[str, np.ndarray]) -> list[str]:
+def complaints(layout: list[LayoutRow], framework: str, arrays: Mapping) -> list[str]:
     """Every key that is missing, unexpected or misshapen. The batch counter may be missing: old files lack it."""
     optional = {entry.torch for entry in layout if not entry.paddle}
-    return misfits(arrays, expected(layout, framework), optional)
+    return misfits(shapes_of(arrays), expected(layout, framework), optional)
 
 
 def find(
@@ -51,20 +52,32 @@ def find(
     Raises:
         BadInput: nothing fits (all keys that stand in the way are listed), or several different layouts do.
     """
-    possible = list(candidates(name, part, settings or {}))
-    fitting = [candidate for candidate in possible if not complaints(candidate.layout, framework, arrays)]
-    layouts = {tuple(candidate.layout) for candidate in fitting}
-    if len(layouts) == 1:
-        return fitting[0]
-    if fitting:
-        known = ", ".join(f"--recipe {candidate.recipe.name} --part {candidate.part}" for candidate in fitting)
+    fits = fitting(framework, arrays, name, part, settings)
+    if len({tuple(candidate.layout) for candidate in fits}) == 1:
+        return fits[0]
+    if fits:
+        known = ", ".join(f"--recipe {candidate.recipe.name} --part {candidate.part}" for candidate in fits)
         raise BadInput(f"{path}: fits more than one recipe; say which: {known}")
-    nearest = min(possible, key=lambda candidate: len(complaints(candidate.layout, framework, arrays)))
-    wrong = complaints(nearest.layout, framework, arrays)
+    match, wrong = nearest(framework, arrays, name, part, settings)
     raise BadInput(
-        f"{path}: fits no {'part of ' + name if name else 'recipe'}; against the nearest, {nearest.recipe.name} "
-        f"{nearest.part}: {listed(wrong, LISTED, '; ')}; say --recipe, --part, or --set for other sizes"
+        f"{path}: fits no {'part of ' + name if name else 'recipe'}; against the nearest, {match.recipe.name} "
+        f"{match.part}: {listed(wrong, LISTED, '; ')}; say --recipe, --part, or --set for other sizes"
     )
+
+
+def fitting(
+    framework: str, arrays: Mapping, name: str | None = None, part: str | None = None, settings: Any = None
+) -> list[Match]:
+    """Every part of every recipe that the arrays fit."""
+    return [each for each in candidates(name, part, settings or {}) if not complaints(each.layout, framework, arrays)]
+
+
+def nearest(
+    framework: str, arrays: Mapping, name: str | None = None, part: str | None = None, settings: Any = None
+) -> tuple[Match, list[str]]:
+    """The part with the fewest names that do not fit, and these."""
+    compared = [(each, complaints(each.layout, framework, arrays)) for each in candidates(name, part, settings or {})]
+    return min(compared, key=lambda pair: len(pair[1]))
 
 
 def candidates(name: str | None, part: str | None, settings: dict[str, object]) -> Iterator[Match]:

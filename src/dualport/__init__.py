@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from dualport.backends.recipes.module import build
     from dualport.common.errors import BadInput, Diverged, DualportError, EnvironmentFailed
     from dualport.common.recipes import recipe
+    from dualport.common.weights.conversion import convert
     from dualport.common.weights.loading import load_weights
-    from dualport.common.weights.recipe_conversion import convert
 
 __version__: str  # asked of what is installed: it is written once, in pyproject.toml
 
@@ -26,7 +26,7 @@ _PUBLIC = {
     "EnvironmentFailed": "common.errors",
     "align": "backends.models.align",
     "build": "backends.recipes.module",
-    "convert": "common.weights.recipe_conversion",
+    "convert": "common.weights.conversion",
     "load_weights": "common.weights.loading",
     "recipe": "common.recipes",
 }

@@ -98,7 +98,9 @@ def test_every_cause_has_its_words():
         "at another place: gelu in paddle; nothing in torch",
         "the same values in another order: gelu in paddle; nothing in torch",
     ]
-    tested = {type(cause) for cause in (*CAUSES, *steps, shapes, kinks, other, begins)}
+    low = facts.OtherPrecision({"paddle": "", "torch": "float16"}, autocast=False, before="half at b.py:1")
+    assert wording.remark(low, Place()) == "torch computes in float16 at half at b.py:1 before it, paddle does not"
+    tested = {type(cause) for cause in (*CAUSES, *steps, shapes, kinks, other, begins, low)}
     assert tested == set(get_args(facts.Cause))
 
 

@@ -16,6 +16,8 @@ TYPES = {"bool": 0, "int16": 1, "int32": 2, "int64": 3, "float16": 4, "float32":
 SHORT = {"bool": "bool", "int16": "i16", "int32": "i32", "int64": "i64", "float16": "f16", "float32": "f32",
          "float64": "f64", "uint8": "ui8", "int8": "i8", "bfloat16": "bf16", "complex64": "c64"}  # fmt: skip
 
+FED = 100_000
+
 
 def varint(number: int) -> bytes:
     number &= 2**64 - 1
@@ -93,12 +95,12 @@ def pir_value(number: int, array: np.ndarray) -> dict:
 
 
 def pir(arrays: dict[str, np.ndarray], operations: list[dict] = ()) -> bytes:
-    """The same as JSON; the stored variables have the numbers 1, 2 …, and 100 is what is fed."""
+    """The same as JSON; the stored variables have the numbers 1, 2 …, and FED is what is fed."""
     calls: list[dict] = [
         {"#": "p", "A": [0, 1, 1, name], "DA": [], "O": pir_value(number, array), "OA": [1, 0, 1], "QA": []}
         for number, (name, array) in enumerate(arrays.items(), 1)
     ]
-    fed = pir_value(100, np.zeros((1, 3), np.float32))
+    fed = pir_value(FED, np.zeros((1, 3), np.float32))
     calls.append({"#": "1.data", "A": [{"AT": {"#": "0.a_str", "D": "x"}, "N": "name"}], "I": [], "O": [fed]})
     block = {"#": "block_0", "args": [], "ops": [*calls, *operations]}
     content = {"base_code": {"magic": "pir", "trainable": True, "version": 4},
@@ -144,7 +146,7 @@ CALLS = [
     operation("mul", {"X": "a", "Y": "linear_2.w_0"}, {"Out": "b"}, x_num_col_dims=1),
     operation("elementwise_add", {"X": "b", "Y": "linear_2.b_0"}, {"Out": "c"}, axis=-1, scale=0.5, names="α"),
 ]
-PIR_CALLS = [pir_operation("matmul", [100, 1], 101, transpose_y=False), pir_operation("relu_", [101], 102)]
+PIR_CALLS = [pir_operation("matmul", [FED, 1], 101, transpose_y=False), pir_operation("relu_", [101], 102)]
 
 
 def export(folder: Path, kind: str, arrays: dict[str, np.ndarray] | None = None, name: str = "net") -> Path:

@@ -27,7 +27,8 @@ from dualport.common.tolerances import bound
 from dualport.common.weights import read, write
 from dualport.common.weights import recipe_conversion as conversion
 from dualport.common.weights.loading import load_weights
-from dualport.common.weights.recipe_conversion import convert, same_bits
+from dualport.common.arrays import same_bits
+from dualport.common.weights.recipe_conversion import convert
 from dualport.common.weights.recipe_layout import paddle_names, part_layout, to_paddle, to_torch
 
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from dualport.common.errors import BadInput
 from dualport.common.weights import read
+from dualport.common.weights.files import opened
 from dualport.scripts.command_line import main
 from export_samples import (
     CALLS,
+    FED,
     export,
     field,
     info,
@@ -154,6 +156,8 @@ def test_structured_names(tmp_path) -> None:
     assert list(file.arrays) == ["linear_10.w_0", "head.bias", "head.weight"]
     assert file.names == {"linear_10.w_0": "linear_10.w_0", "head.bias": "linear_2.b_0", "head.weight": "linear_2.w_0"}
     same(read(tmp_path / "net.pdmodel").arrays, file.arrays)
+    assert "is the table of names of an inference export; name the .pdi" in refusal(tmp_path / "net.pdiparams.info")
+    assert read(tmp_path / "net.pdiparams.info", key=".").arrays == {}
     (tmp_path / "net.pdiparams.info").write_bytes(info({"linear_2.w_0": "head", "linear_2.b_0": "head"}))
     assert "'net.pdiparams.info' of the export: it is no table of variables" in refusal(path)
     (tmp_path / "net.pdiparams.info").write_bytes(b"\x80\x02cos\nsystem\nX\x01\x00\x00\x00xtR.")
@@ -182,7 +186,7 @@ def test_what_a_program_says(tmp_path) -> None:
 def test_branches_of_a_program(tmp_path) -> None:
     inner = {"#": "region_1", "blocks": [{"#": "b", "args": [pir_value(201, np.zeros(2, np.float32))],
                                           "ops": [pir_operation("tanh", [201], 202)]}]}  # fmt: skip
-    branch = {**pir_operation("if", [100], 200, layer="no"), "regions": [inner]}
+    branch = {**pir_operation("if", [FED], 200, layer="no"), "regions": [inner]}
     absent = pir_operation("dropout", [200, 0], 203)  # 0 is an input that is not there
     (tmp_path / "net.json").write_bytes(pir(DENSE, [branch, absent]))
     (tmp_path / "net.pdiparams").write_bytes(parameters(DENSE))
@@ -191,7 +195,7 @@ def test_branches_of_a_program(tmp_path) -> None:
     assert program.operations[2].inputs == {"0": ("%200",)}
     deep = inner
     for number in range(300, 340):
-        deep = {"#": "r", "blocks": [{"#": "b", "ops": [{**pir_operation("if", [100], number), "regions": [deep]}]}]}
+        deep = {"#": "r", "blocks": [{"#": "b", "ops": [{**pir_operation("if", [FED], number), "regions": [deep]}]}]}
     (tmp_path / "net.json").write_bytes(pir(DENSE, [{**branch, "regions": [deep]}]))
     assert "more than 32 levels deep" in refusal(tmp_path / "net.pdiparams")
 
@@ -247,7 +251,7 @@ def test_what_was_folded_is_shown(tmp_path, capsys) -> None:
     assert main(["inspect", str(path)]) == 0
     shown = capsys.readouterr().out
     assert "folded: of batch_norm2d_3 there is no w_0, w_1, w_2" in shown
-    assert "by the gaps in the numbers: batch_norm2d_1, batch_norm2d_2, conv2d_2, conv2d_3" in shown
+    assert "by the gaps in the numbers: batch_norm2d_1 to 2, conv2d_2 to 3" in shown
     assert "fused: 1 fused_conv2d_add_act" in shown
     assert "quantised: 1 quantize_linear" in shown
 
@@ -260,3 +264,13 @@ def test_a_program_is_named_to_inspect(tmp_path, capsys) -> None:
     assert main(["inspect", str(path), "--program", str(program)]) == 0
     assert main(["inspect", str(program), "--program", str(program)]) == 2
     assert "leave out --program" in capsys.readouterr().err
+
+
+def test_values_stay_in_the_file_while_it_is_open(tmp_path) -> None:
+    path = export(tmp_path, "pir")
+    with opened(path) as file:
+        assert not any(isinstance(array, np.ndarray) for array in file.arrays.values())
+        same({name: np.asarray(array) for name, array in file.arrays.items()}, small())
+    for elsewhere in (tmp_path, tmp_path / "net.json"):  # files beside the one that is named are read at once
+        with opened(elsewhere) as file:
+            same(file.arrays, small())

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ...dictionary.index import BY_KIND
+from ...distance import ROUNDOFF
 from ...traces.plan import EXACT
 from ..facts import About, Cause, Comes, OtherCounts, OtherOperations
 from ..judge import Bounds
@@ -14,6 +15,7 @@ from ..matching.calls import CallPair
 from ..rounding.derived import DerivedRounding
 from ..row import Row
 from ..verdict import Rung
+from .lowered import Lowered
 from .sides import Evidence, Sides, names_of, sides_of
 
 QUANTITY = "float64 forward"
@@ -25,20 +27,22 @@ def forward_rung(sides: Sides, pairs: list[CallPair], mode: str) -> Rung:
     Args:
         mode: where it is not the first one.
     """
-    rows, known = [], {}
+    rows, known, lowered = [], {}, Lowered(sides)
     for place, pair in enumerate(pairs):
         largest, sound = _inputs(sides, pair, known)
         if _lowered(sides, pair):
             sides.loosen("output", pair.name)
         if _rounded_positions(sides, pair):
             sides.loosen("positions", pair.name)
+        if all(low := lowered.of(pair)):
+            sides.lowered = max(sides.lowered, *low, key=lambda name: ROUNDOFF.get(name, 0.0))
         for (output, x), (_, y) in zip(pair.a.outputs, pair.out_b.outputs, strict=False):
             if (x, y) in known:
                 continue
             row = known[x, y] = sides.row(about_output("call", pair, output), "values", (x, y), QUANTITY)
             row.error_of_inputs, row.by_itself = largest, not row.same and sound
             row.place.pair, row.place.lines = place, (pair.a.where, pair.b.where)
-            row.cause = row.cause or _cause(row, pair, sides.names)
+            row.cause = row.cause or _cause(row, pair, sides.names) or (None if row.precise else lowered.cause(pair))
             rows.append(row)
     return Rung("forward", rows + _outputs(sides), mode)
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from ...distance import Apart, apart
+from ...distance import ROUNDOFF, Apart, apart
 from ...tolerances import bound
 from ...traces.plan import EXACT
-from ...traces.reading import Trace
+from ...traces.reading import Trace, renumbered
 from ..facts import About, DiffersFromWitness, Missing, OtherShapes, Place
 from ..judge import WITNESS, Bounds, Judge
 from ..matching.carry import Carry
 from ..row import Row
 
+NUMBERED = ("values", "flow")  # sections whose names are numbers of values
 NOWHERE = Apart(math.inf, 0.0, 0, 1.0)
 Evidence = Mapping[str, Trace]  # side → what it has shown so far
 
@@ -28,7 +30,8 @@ class Sides:
     `dtype` is the highest precision that both have, `lower` one that each is held against it in, if any. Errors are
     relative to the witness or, where it says nothing, to the side at place `reference`. `absent`: what is lost of an
     array that the lower precision has not; None: nothing is told of it. `loose` says what in float64 was computed in
-    float32 all the same: a key of `wording.ROUNDED`, and the name of a call.
+    float32 all the same: a key of `wording.ROUNDED`, and the name of a call. `lowered`: what both
+    compute in from here on that is lower than `lower`; empty: nothing.
     """
 
     names: tuple[str, ...]
@@ -39,6 +42,7 @@ class Sides:
     reference: int = 0
     absent: Apart | None = None
     loose: tuple[str, str] | None = None
+    lowered: str = ""
 
     def loosen(self, what: str, name: str) -> None:
         """From here on nothing can agree better than float32."""
@@ -122,16 +126,25 @@ class Sides:
 
     def _limits(self, row: Row, between: Apart) -> Bounds:
         """What the judge says; where float64 was not computed as such, of float32."""
-        return self.judge.bounds(row, between, "float32" if self.loose and self.dtype == EXACT else self.dtype)
+        limits = self.judge.bounds(row, between, "float32" if self.loose and self.dtype == EXACT else self.dtype)
+        if not self.lowered or self.lower is None or limits.bound32 is None:
+            return limits
+        return replace(limits, bound32=limits.bound32 * ROUNDOFF[self.lowered] / ROUNDOFF[self.lower])
+
+    @cached_property
+    def _numbers(self) -> list[dict[str, str]]:
+        """For each side, the number that a value has in the lower precision where that is another."""
+        return [renumbered(runs[self.dtype], runs[self.lower]) for runs in self.runs]
 
     def _precision(self, row: Row, limits: Bounds) -> None:
         """What each side's lower precision loses against its own exact arrays."""
         lost, worst = {}, {}
         for at, (side, runs) in enumerate(zip(self.names, self.runs, strict=True)):
             section, name = row.place.section, row.place.names[at]
-            exact, single = (runs[dtype].stored(section, name) for dtype in (self.dtype, self.lower))
+            its = self._numbers[at].get(name, name) if section in NUMBERED else name
+            exact, single = runs[self.dtype].stored(section, name), runs[self.lower].stored(section, its)
             if exact is None or single is None or exact.shape != single.shape:
-                lost[side] = runs[self.lower].lost(section, name) or self.absent
+                lost[side] = runs[self.lower].lost(section, its) or self.absent
             elif single.dtype.kind == "f":
                 in_memory = isinstance(single, np.ndarray)
                 lost[side] = apart(single, exact, sample=not in_memory)
@@ -142,7 +155,8 @@ class Sides:
         row.bound32 = None if limits.few else limits.bound32
         if not limits.cancels or any(not error <= limits.bound32 for error in errors.values()):
             row.error32, row.worst = errors, worst
-            row.ulp = {side: distance.ulps(self.lower) for side, distance in lost.items() if distance.size}
+            dtype = self.lowered or self.lower
+            row.ulp = {side: distance.ulps(dtype) for side, distance in lost.items() if distance.size}
 
 
 def sides_of(

@@ -187,7 +187,9 @@ def _power_mean(n: int) -> Entry:
     return entry(
         name, f"nn.LPPool{n}d F.{name}", f"nn.LPPool{n}D F.{name}",
         (argument("norm_type"), *WINDOW[:2], argument("padding", 0, torch=""), CEIL), formula=partial(_lp_pool, n),
-        differs=(Contrast("root in float64", "exact", "taken in float32, 3e-8 off"),),
+        differs=(Contrast("root in float64", "exact", "taken in float32, 3e-8 off"),
+                 Contrast("windows over the edge, with ceil_mode", "the mean of what is there times the window's size",
+                          "the sum of what is there")),
         proof=(replace(call, arguments={"norm_type": 3.0, "kernel_size": 2}, layer=True),
                replace(call, arguments={"norm_type": 2.0, "kernel_size": 3, "stride": 2})),
     )  # fmt: skip

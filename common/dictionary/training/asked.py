@@ -21,9 +21,10 @@ def parse_numbers(text: str, known: Mapping[str, Mapping[str, object]]) -> tuple
     word, _, rest = text.partition(":")
     kind = choose(word.strip().lower(), known, "optimiser")
     said: dict[str, float] = {}
-    for word, _, value in (part.strip().partition("=") for part in rest.split(",") if part.strip()):
-        told = word.strip()
-        name = choose(told if told in known[kind] else ALIASES.get(told, told), known[kind], f"setting of {kind}")
+    for given, _, value in (part.partition("=") for part in rest.split(",") if part.strip()):
+        spelled = given.strip()
+        own = spelled if spelled in known[kind] else ALIASES.get(spelled, spelled)
+        name = choose(own, known[kind], f"setting of {kind}")
         example = f"write {name}={known[kind][name]:g}"
         try:
             number = {"true": 1.0, "false": 0.0}.get(value.strip().lower())

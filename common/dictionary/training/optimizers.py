@@ -165,11 +165,8 @@ EPS = argument("eps", 1e-8, paddle="epsilon")
 DECAY = argument("weight_decay", 0, paddle_default=None)
 AMSGRAD = argument("amsgrad", False)
 MOMENTS = {"first": Kept("exp_avg", "moment1", "beta1"), "second": Kept("exp_avg_sq", "moment2", "beta2")}
-OF_ADAM = {
-    "counted": True,
-    "powers": ("beta1", "beta2"),
-    "state": MOMENTS | {"most": Kept("max_exp_avg_sq", "moment2_max", when="amsgrad", when_paddle="amsgrad")},
-}
+LARGEST = Kept("max_exp_avg_sq", "moment2_max", when="amsgrad", when_paddle="amsgrad")
+OF_ADAM = {"counted": True, "powers": ("beta1", "beta2"), "state": MOMENTS | {"most": LARGEST}}
 CLEARED = Contrast("a parameter without a gradient", "is left alone", "after `clear_grad()` has a gradient of zeros",
                    "momentum and decay still move it")  # fmt: skip
 SHARES = {"beta1": 0.5, "beta2": 0.95}
@@ -199,6 +196,6 @@ ENTRIES: tuple[Entry, ...] = (
                       "average": Kept("grad_avg", "mean_grad", "alpha", when="centered")}, counted=True,
                float32={"alpha": None, "eps": None, "momentum": None}, in_paddle={"eps_inside": 1.0, "lr_inside": 1.0},
                tried=({"alpha": 0.9, "eps": 1e-3}, {"alpha": 0.9, "eps": 1e-3, "momentum": 0.7, "centered": True}),
-               differs=(Contrast("eps", "added to the root", "under the root"),
+               differs=(Contrast("eps", "added to the root", "under the root", rule="eps_inside"),
                         Contrast("buffer of momentum", "directions", "steps: the rate is inside"))),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...arrays import same_bits
 from ...atomic import atomic_path
 from ...dictionary.index import BY_KIND
 from ...dictionary.operations.normalization import COUNTER
@@ -17,7 +18,7 @@ from ..fit import LISTED
 from ..formats.bounded_bytes import quoted
 from ..formats.paddle_exports.files import HEAD, kind_of_program
 from ..formats.paddle_exports.records import is_record
-from ..recipe_conversion import DTYPES, Conversion, ConvertedTensor, cast, framework_of_target, same_bits
+from ..recipe_conversion import DTYPES, Conversion, ConvertedTensor, cast, framework_of_target
 from ..view import View, joined
 from .kinds import export_views
 

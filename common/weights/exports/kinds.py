@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from ...dictionary.entry import Entry
 from ...dictionary.index import BY_TENSOR_PREFIX
 from ..formats.paddle_exports.program import Program
 from ..formats.paddle_exports.state_dict import layer_name
+from ..formats.stored import Array
 from ..rules import view_of
 from ..view import View
 
@@ -54,9 +53,7 @@ def tensor_name(name: str) -> TensorName | None:
     )
 
 
-def export_views(
-    arrays: Mapping[str, np.ndarray], names: Mapping[str, str], program: Program | None
-) -> dict[str, View]:
+def export_views(arrays: Mapping[str, Array], names: Mapping[str, str], program: Program | None) -> dict[str, View]:
     """Canonical name → view, of every tensor of an export once; `unruled` says why the kind of one is not told.
 
     Args:
@@ -81,7 +78,7 @@ def export_views(
     return views
 
 
-def _once(arrays: Mapping[str, np.ndarray]) -> list[str]:
+def _once(arrays: Mapping[str, Array]) -> list[str]:
     """The names without those of cells whose recurrent layer has the same tensor under its own."""
     return [key for key in arrays if arrays.get(layer_name(key) or "") is not arrays[key]]
 

@@ -50,6 +50,18 @@ def summary(file: WeightFile) -> dict[str, Any] | None:
     }
 
 
+def in_ranges(layers: list[str]) -> list[str]:
+    """Numbered layers with those that follow one another told by the first and the last: `conv2d_3 to 7`."""
+    runs: list[list[tuple[str, int]]] = []
+    for layer in layers:
+        prefix, _, number = layer.rpartition("_")
+        if runs and runs[-1][-1] == (prefix, int(number) - 1):
+            runs[-1].append((prefix, int(number)))
+        else:
+            runs.append([(prefix, int(number))])
+    return [f"{run[0][0]}_{run[0][1]}" + (f" to {run[-1][1]}" if len(run) > 1 else "") for run in runs]
+
+
 def _variable(program, name: str) -> dict[str, Any]:
     variable = program.variables.get(name)
     shape = list(variable.shape) if variable and variable.shape is not None else None

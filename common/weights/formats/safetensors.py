@@ -14,11 +14,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import BadInput
-from .bounded_bytes import Later, Malformed, Source, quoted
+from .bounded_bytes import Malformed, Source, quoted
 from .pickle_writer import raw_bytes
-from .pickles.pickled_numpy import check_shape, check_truths
+from .pickles.pickled_numpy import check_shape, tensor_of
 from .pytorch.tensors import dtype_named
-from .stored import Array, Stored, is_array
+from .stored import Array, is_array
 
 MAX_HEADER = 16_000_000  # bytes, about 150,000 tensors; more JSON could take gigabytes of memory
 _TYPES = {
@@ -49,18 +49,10 @@ def read_safetensors(source: Source) -> tuple[dict[str, Array], dict[str, str]]:
         if start != at:
             raise Malformed(f"the tensor {quoted(name)} {'overlaps another' if start < at else 'follows a hole'}")
         at = end
-        arrays[name] = _tensor(source.content(end - start), dtype, shape)
+        arrays[name] = tensor_of(source.content(end - start), dtype, shape)
     if source.size != 8 + length + at:
         raise Malformed("it has bytes after its last tensor")
     return {name: arrays[name] for name in header}, metadata
-
-
-def _tensor(raw: np.ndarray | Later, dtype: np.dtype, shape: tuple[int, ...]) -> Array:
-    if isinstance(raw, Later):
-        return Stored(shape, dtype, lambda: np.asarray(_tensor(raw.read(), dtype, shape)))
-    array = raw.view(dtype).reshape(shape)
-    check_truths(array)
-    return array
 
 
 def _header(source: Source) -> tuple[dict[str, Any], int]:

@@ -117,3 +117,13 @@ def test_a_layer_that_makes_its_weight_trains_alike_whatever_it_is_made_of(norm)
     found = align(ours, theirs, "2,4,9", modes=("eval",), dtypes=("float64",), steps=1)
     assert found.ok, found.sentence
     assert {x for x, _, _ in found.matching.pairs} == {"0", "1"}
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "SimpleRNN"])
+def test_a_recurrent_layer_is_differentiated_in_evaluation_too(name):
+    """Where Paddle's own kernel keeps nothing to go back with."""
+    made = getattr(paddle.nn, name)(4, 5, 2, dropout=0.5), getattr(torch.nn, name.replace("Simple", ""))
+    pair = PaddleParts(lambda m, x: m.a(x)[0], a=made[0]), made[1](4, 5, 2, dropout=0.5, batch_first=True)
+    found = align(pair[0], TorchParts(lambda m, x: m.a(x)[0], a=pair[1]), "2,3,4", modes=("eval",), dtypes=("float64",))
+    assert found.ok, found.sentence
+    assert [rung.name for rung in found.verdict.rungs if rung.name == "gradients" and rung.rows]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import pathlib
+
 import numpy as np
 import pytest
 from dualport.common.errors import BadInput
 from dualport.common.traces.inputs import parse_inputs
 from dualport.common.weights import read
+from dualport.common.weights.between.naming import Naming
 from dualport.scripts.command_line import main
 
 torch, paddle = pytest.importorskip("torch"), pytest.importorskip("paddle")
@@ -135,9 +139,9 @@ def test_what_a_profiler_left_is_refused_until_it_is_dropped(state):
     counted = state | {"total_ops": torch.zeros(1), "a.total_ops": torch.zeros(1)}
     with pytest.raises(BadInput, match=r"total_ops unexpected.*--drop"):
         _convert(counted)
-    assert "a.total_ops" in _convert(counted, drop=["*total_ops"]).notes[0]
+    assert "a.total_ops" in _convert(counted, naming=Naming(["*total_ops"])).notes[0]
     with pytest.raises(BadInput, match="fits no name"):
-        _convert(state, drop=["*total_ops"])
+        _convert(state, naming=Naming(["*total_ops"]))
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "net.model."])
@@ -145,6 +149,14 @@ def test_a_prefix_before_every_name_is_taken_off(state, prefix):
     done = _convert({prefix + name: tensor for name, tensor in state.items()})
     assert done.agrees
     assert prefix in done.notes[0]
+
+
+def test_what_a_file_holds_beside_its_weights_is_said(state):
+    options = {"args": argparse.Namespace(rate=0.1), "out": pathlib.PurePosixPath("runs/a"), "epoch\x07": 3}
+    for content in ({"model": state}, state):
+        (note,) = _convert(content | options).notes
+        assert note == "beside the weights the file holds args, out, 'epoch\\x07': not written"
+    assert not _convert({"model": state}).notes
 
 
 def test_a_prefix_before_some_names_is_refused(state):

@@ -31,6 +31,17 @@ PAIRS = {
     "hardsigmoid": (paddle.nn.Hardsigmoid, torch.nn.Hardsigmoid, "6,5"),
     "SELU": (paddle.nn.SELU, torch.nn.SELU, "6,5"),
     "average pool": (lambda: paddle.nn.AvgPool2D(3), lambda: torch.nn.AvgPool2d(3), "2,3,6,6"),
+    "power-average pool": (
+        lambda: PaddleCalls(lambda x: pf.lp_pool2d(pf.softplus(x), 2.5, 3, 2, padding=0)),
+        lambda: TorchCalls(lambda x: tf.lp_pool2d(tf.softplus(x), 2.5, 3, 2)), "2,3,7,9",
+    ),
+    "a power-average pool in other words": (
+        lambda: PaddleCalls(lambda x: pf.lp_pool2d(x.abs() + 1, 3.0, 2, padding=1, ceil_mode=True)),
+        lambda: TorchCalls(lambda x: sum(
+            tf.pad(x.abs() + 1, (1, 2, 1, 1))[:, :, row::2, column::2][:, :, :3, :4] ** 3.0
+            for row in (0, 1) for column in (0, 1)
+        ) ** (1 / 3)), "2,3,4,5",
+    ),
     "a hardsigmoid in other words": (
         lambda: PaddleCalls(lambda x: pf.hardsigmoid(x, 0.2, 0.3)),
         lambda: TorchCalls(lambda x: (x * 0.2 + 0.3).clamp(0, 1)), "6,5",

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from ..bounded_bytes import Malformed, Source, quoted
 from ..checkpoint_tree import resolve
 from ..pickle_reader import load
+from ..stored import Array
 from .pir import read_pir
 from .program import Program
 from .program_desc import read_program_desc
@@ -35,7 +34,7 @@ HEAD = 512  # bytes of a file that tell what it is
 class Export:
     """An export as a whole. `names`: structured name → name of the variable, where a `.info` tells it."""
 
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, Array]
     program: Program | None
     names: dict[str, str]
     beside: tuple[str, ...]  # the other files that were read
@@ -169,6 +168,15 @@ def _structured(info: Path, program: Program) -> dict[str, str]:
                 raise damaged
             names[structured] = variable
     return names
+
+
+def is_table_of_export(content: object) -> bool:
+    """Whether it is what a `.info` holds: for each variable whether it is trained, and its structured name."""
+    return (
+        isinstance(content, dict)
+        and bool(content)
+        and all(isinstance(about, dict) and "stop_gradient" in about for about in content.values())
+    )
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -10,7 +10,7 @@ from ..bounded_bytes import Malformed, Source, quoted
 from .program import Operation, Program, Variable, checked_sizes
 
 MAX_PROGRAM = 32_000_000  # bytes
-MAX_NODES = 2_500_000  # of JSON; an operation takes about 60
+MAX_NODES = 2_000_000  # of JSON; an operation takes about 100
 MAX_DEPTH = 32  # of branches and loops in one another
 _DAMAGED = "the program in it is damaged, or written in a way that is not known here"
 _PARAMETER = ("p", "builtin.parameter")

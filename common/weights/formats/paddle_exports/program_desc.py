@@ -21,15 +21,17 @@ def read_program_desc(source: Source) -> Program:
     if source.size > MAX_PROGRAM:
         raise Malformed(f"it is a program of more than {MAX_PROGRAM // 10**6} MB")
     whole = read_message(memoryview(source.exact(source.size)), Budget())
-    blocks = whole.messages(1)
-    if not blocks or len(blocks) > MAX_BLOCKS:
+    if not 0 < len(whole.parts(1)) <= MAX_BLOCKS:
         raise Malformed("it is a program of no blocks, or of too many")
+    blocks = whole.messages(1)
     version = whole.message(4)
     variables: dict[str, Variable] = {}
     operations: list[Operation] = []
     fed: dict[int, str] = {}
     given: dict[int, str] = {}
     for number, block in enumerate(blocks):
+        if block.signed(1) != number:
+            raise Malformed("the blocks of its program are out of order")
         for variable in _variables(block, main=number == 0):
             variables.setdefault(variable.name, variable)
         for operation in map(lambda call, number=number: _operation(call, number), block.messages(4)):

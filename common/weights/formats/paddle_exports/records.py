@@ -10,11 +10,10 @@ import math
 import struct
 from collections.abc import Sequence
 
-import numpy as np
-
 from ....errors import by_size
 from ..bounded_bytes import Malformed, Source, quoted
-from ..pickles.pickled_numpy import check_shape, check_truths
+from ..pickles.pickled_numpy import check_shape, tensor_of
+from ..stored import Array
 from .program import Variable, numpy_type
 from .wire import Budget, read_message
 
@@ -30,8 +29,8 @@ def is_record(head: bytes) -> bool:
     return head[4:12] != bytes(8) or (head[12:16] == bytes(4) and head[20:21] in (b"\x08", b""))
 
 
-def read_record(source: Source) -> np.ndarray:
-    """The next tensor of `source`.
+def read_record(source: Source) -> Array:
+    """The next tensor of `source`; of a deferred one where it lies.
 
     Raises:
         Malformed: it is cut, or no such record.
@@ -51,12 +50,10 @@ def read_record(source: Source) -> np.ndarray:
     dtype, shape = numpy_type(description.number(1)), tuple(description.numbers(2))
     count = math.prod(shape)
     check_shape(shape, dtype.itemsize, count * dtype.itemsize)
-    array = source.array(count * dtype.itemsize).view(dtype).reshape(shape)
-    check_truths(array)
-    return array
+    return tensor_of(source.content(count * dtype.itemsize), dtype, shape)
 
 
-def read_one(source: Source) -> np.ndarray:
+def read_one(source: Source) -> Array:
     """A file that holds one tensor and nothing else."""
     array = read_record(source)
     if source.left():
@@ -64,7 +61,7 @@ def read_one(source: Source) -> np.ndarray:
     return array
 
 
-def read_all(source: Source, variables: Sequence[Variable]) -> dict[str, np.ndarray]:
+def read_all(source: Source, variables: Sequence[Variable]) -> dict[str, Array]:
     """The tensors of a whole file under the names of `variables`, which are in the order of the records.
 
     Raises:
@@ -80,7 +77,7 @@ def read_all(source: Source, variables: Sequence[Variable]) -> dict[str, np.ndar
     return arrays
 
 
-def checked(variable: Variable, array: np.ndarray) -> np.ndarray:
+def checked(variable: Variable, array: Array) -> Array:
     """The array, if it is what the program says of the variable."""
     sizes = variable.shape
     fits = sizes is None or len(sizes) == array.ndim

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
-
 from ....dictionary.operations.recurrent import CELLS
+from ..stored import Array
 from .files import Export
 from .program import Program
 
@@ -15,14 +14,14 @@ from .program import Program
 _OF_A_CELL = re.compile(rf"(.*?)(\d+)\.({'|'.join(CELLS)})\.((?:weight|bias)_[ih]h)")
 
 
-def state_dict(whole: Export) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def state_dict(whole: Export) -> tuple[dict[str, Array], dict[str, str]]:
     """Arrays by structured name, where `.info` tells it, and Paddle's table from those names to tensor names."""
     structured = {variable: name for name, variable in whole.names.items()}
     told = {variable: structured.get(variable, variable) for variable in whole.arrays}
     if len(set(told.values())) < len(told):  # a structured name that is another's tensor name
         told = {variable: variable for variable in whole.arrays}
     recurrent = _of_recurrent_layers(whole.program) if structured else set()
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Array] = {}
     names: dict[str, str] = {}
     for variable, name in told.items():
         again = layer_name(name) if variable in recurrent else None

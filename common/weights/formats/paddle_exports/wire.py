@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..bounded_bytes import Malformed, quoted
 
-MAX_FIELDS = 600_000  # of one file; a program of 10,000 operations has about 300,000
+MAX_FIELDS = 600_000  # and messages, of one file; a program of 1,000 operations has about 80,000
 _DAMAGED = "the message in it is damaged"
 
 
@@ -105,6 +105,7 @@ def read_message(data: memoryview, budget: Budget) -> Message:
     Raises:
         Malformed: a number or a length that does not end within it, a kind of field that is not used, too many fields.
     """
+    budget.take()
     fields: dict[int, list[int | memoryview]] = {}
     at, end = 0, len(data)
     while at < end:

@@ -109,6 +109,15 @@ def check_truths(array: np.ndarray) -> None:
         raise Malformed("it holds truth values that are neither true nor false")
 
 
+def tensor_of(raw: np.ndarray | Later, dtype: np.dtype, shape: tuple[int, ...]) -> Array:
+    """The array that bytes are, or of bytes that are left in their file, what brings it."""
+    if isinstance(raw, Later):
+        return Stored(shape, dtype, lambda: np.asarray(tensor_of(raw.read(), dtype, shape)))
+    array = raw.view(dtype).reshape(shape)
+    check_truths(array)
+    return array
+
+
 def _bytes(data: object) -> np.ndarray:
     """The bytes of an array as a writable uint8 array; a long payload is one already."""
     if type(data) is bytes:

@@ -191,6 +191,32 @@ class _Norms(torch.nn.Module):
         return self.first(self.second(self.third(x)))
 
 
+class PaddleBranches(paddle.nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = paddle.nn.LayerNorm(WIDTH), paddle.nn.LayerNorm(WIDTH)
+
+    def forward(self, x):
+        return self.one(x) + 2 * self.two(x)
+
+
+class TorchBranches(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = _Norm(), _Norm()
+
+    def forward(self, x):
+        return torch.lerp(self.first(x), self.second(x), 1 / 3) * 3
+
+
+def test_fresh_norms_of_one_input_are_told_apart():
+    """While they are fresh both make the same, and either order would do."""
+    found = align(PaddleBranches(), TorchBranches(), "4,6", **EXACT)
+    assert found.ok, found.sentence
+    wanted = {"one": "second", "two": "first"}  # lerp takes two thirds of its first
+    assert {x: y for x, y, _ in found.matching.pairs} == wanted
+
+
 class _Norm(torch.nn.Module):
     def __init__(self):
         super().__init__()

@@ -1,0 +1,1 @@
+"""What `convert` does with models of the user's own."""
