@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
+
+from dualport.scripts.terminal.file_report import print_report
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +23,8 @@ EXAMPLES = """examples:
 """
 
 ROWS = 100  # of a table, unless --all is given
-LINE = 400  # characters of what is said of an export in one line
+# What training scripts call how far they are, and what wrote the file.
+TRAINING = ("epoch", "global_step", "step", "iteration", "iter", "pytorch-lightning_version", "paddle_version")
 BLOCK = 2**20  # elements looked at in one go
 
 
@@ -41,43 +46,85 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.file, key=arguments.key or ".", dtype=arguments.dtype, sha256=arguments.sha256,
         program=arguments.program,
     )  # fmt: skip
-    report = describe(weights)
+    report = {**describe(weights, hashes=arguments.json), **_of_file(arguments.file)}
     if arguments.json:
         print(json.dumps(report, allow_nan=False))
     else:
-        _print(report, None if arguments.all else ROWS)
+        print_report(report, None if arguments.all else ROWS)
 
 
-def describe(weights: WeightFile) -> dict[str, Any]:
-    """Everything that is said about a file, as plain data for JSON. Numbers that are not finite become text."""
+def _of_file(path: str) -> dict[str, Any]:
+    """Size and hash of a file; nothing of a folder."""
+    import hashlib
+    from pathlib import Path
+
+    if Path(path).is_dir():
+        return {}
+    whole = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(BLOCK):
+            whole.update(block)
+        return {"size": file.tell(), "sha256": whole.hexdigest()}
+
+
+def describe(weights: WeightFile, hashes: bool = False) -> dict[str, Any]:
+    """Everything that is said about a file, as plain data for JSON. Numbers that are not finite become text.
+
+    `hashes`: each tensor's sha256 too, of its values in C order and little-endian.
+    """
     from dualport.common.weights.exports.summary import summary
     from dualport.common.weights.formats.checkpoint_tree import NAME_TABLE, state_dicts
+    from dualport.common.weights.unread import unread
 
     known: dict[int, dict[str, Any]] = {}
     tensors = []
     for name, array in weights.arrays.items():
         if id(array) not in known:  # a shared tensor is looked at once
-            known[id(array)] = statistics(array)
+            known[id(array)] = {**statistics(array), **({"sha256": _sha256(array)} if hashes else {})}
         tensors.append({"name": name, **known[id(array)]})
     parts = {key: "optimiser" if optimizer else "weights" for key, optimizer in state_dicts(weights.tree).items()}
     values = {name: value for name, value in _values(weights.tree, "") if not name.startswith(NAME_TABLE)}
     return {
         "file": weights.path,
         "format": weights.format,
+        "written": weights.written,
         "framework": weights.framework,
         "protocol": weights.protocol,
         "key": weights.key,
         "verified": weights.verified,
         "parts": parts,
         "tensors": tensors,
+        "dtypes": dict(Counter(str(array.dtype) for array in weights.arrays.values()).most_common()),
+        "prefix": _prefix(list(weights.arrays)),
         "elements": sum(array.size for array in weights.arrays.values()),
         "bytes": sum(array.nbytes for array in weights.arrays.values()),
         "optimiser_steps": optimizer_steps(weights),
+        "training": {name: values[name] for name in TRAINING if isinstance(values.get(name), (int, float, str))},
+        "layers": weights.layers,
+        "objects": weights.objects,
+        "unread": unread(weights),
         "names": weights.names,
         "values": values,
         "metadata": weights.metadata,
         "export": summary(weights),
     }
+
+
+def _prefix(names: list[str]) -> str:
+    """What all names begin with, up to a dot."""
+    if len(names) < 2:
+        return ""
+    first, last = min(names).split("."), max(names).split(".")  # what these two share, all share
+    shared = takewhile(lambda pair: pair[0] == pair[1], zip(first[:-1], last[:-1], strict=False))
+    return "".join(f"{part}." for part, _ in shared)
+
+
+def _sha256(array: np.ndarray) -> str:
+    import hashlib
+
+    from dualport.common.weights.formats.pickle_writer import raw_bytes
+
+    return hashlib.sha256(raw_bytes(array)).hexdigest()
 
 
 def optimizer_steps(weights: WeightFile) -> list[int | None] | None:
@@ -149,94 +196,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return _number(value)
     return value if isinstance(value, (str, int, bool, type(None))) else repr(value)
-
-
-def printable(text: object, limit: int = 60) -> str:
-    """`text` without control characters (a name could otherwise repaint the terminal), cut to `limit` characters."""
-    text = str(text)
-    text = text if text.isprintable() else repr(text)[1:-1]
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _print(report: dict[str, Any], rows: int | None) -> None:
-    verified = "matches its sha256" if report["verified"] else "not verified (no sha256 was given)"
-    protocol = f", pickle protocol {report['protocol']}" if report["protocol"] else ""
-    framework = report["framework"] or "any framework"
-    print(f"{report['file']}: {report['format']}{protocol}, for {framework}; {verified}")
-    parts = [f"{printable(key)} ({kind})" for key, kind in report["parts"].items() if key != "."]
-    if parts:
-        print(f"parts: {', '.join(parts[:20])}{' …' if len(parts) > 20 else ''}")
-    if report["optimiser_steps"]:
-        steps = ["unknown" if step is None else f"{step:,}" for step in report["optimiser_steps"]]
-        print(f"optimiser steps: {', '.join(steps[:10])}{' …' if len(steps) > 10 else ''}")
-    for line in _export_lines(report["export"] or {}):
-        print(printable(line, LINE))
-    print(f"tensors: {len(report['tensors']):,}, {report['elements']:,} values, {report['bytes']:,} bytes")
-    header = ("name", "shape", "dtype", "bytes", "min", "max", "mean", "NaN")
-    _table(header, [_row(tensor) for tensor in report["tensors"][:rows]], len(report["tensors"]))
-    for title in ("names", "values", "metadata"):
-        content = {key: value for key, value in report[title].items() if key != value}  # a .pdopt names itself
-        if content:
-            lines = [(printable(key), printable(value)) for key, value in list(content.items())[:rows]]
-            headers = {"names": ("name", "parameter"), "values": ("value", "is"), "metadata": ("metadata", "is")}
-            _table(headers[title], lines, len(content))
-
-
-def _export_lines(export: dict[str, Any]):
-    """What is said of an inference export before its tensors."""
-    from dualport.common.weights.exports.summary import in_ranges
-
-    program = export.get("program")
-    if program:
-        made = "PIR of version {} (Paddle 3)" if program["kind"] == "PIR" else "made by Paddle {}"
-        yield f"program: {made.format(program['version'])}, {sum(export['operations'].values()):,} operations"
-        for side in ("inputs", "outputs"):
-            yield f"{side}: " + ", ".join(_variable(variable) for variable in program[side])
-        yield "operations: " + _counted(export["operations"])
-    elif export:
-        yield "program: none, one file a variable"
-    if export.get("layers"):
-        yield "layers by their names: " + _counted(export["layers"])
-    if export.get("untold"):
-        yield f"of no told kind: {len(export['untold'])} tensors, such as {', '.join(export['untold'][:8])}"
-    folded = export.get("folded", {})
-    for layer, suffixes in folded.get("partly", {}).items():
-        yield f"folded: of {layer} there is no {', '.join(suffixes)}"
-    if folded.get("skipped"):
-        gaps = ", ".join(in_ranges(folded["skipped"]))
-        yield f"left out (folded, pruned or never used), by the gaps in the numbers: {gaps}"
-    for what in ("fused", "quantised"):
-        if folded.get(what):
-            yield f"{what}: {_counted(folded[what])}"
-
-
-def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
-
-
-def _variable(variable: dict[str, Any]) -> str:
-    shape = variable["shape"]
-    sizes = "of no told shape" if shape is None else "×".join("?" if size < 0 else str(size) for size in shape)
-    return f"{variable['name']} {sizes or 'scalar'} {variable['dtype'] or ''}".rstrip()
-
-
-def _row(tensor: dict[str, Any]) -> tuple[str, ...]:
-    numbers = ["–" if tensor[key] is None else _short(tensor[key]) for key in ("min", "max", "mean")]
-    shape = "×".join(map(str, tensor["shape"])) or "scalar"
-    return printable(tensor["name"]), shape, tensor["dtype"], f"{tensor['bytes']:,}", *numbers, f"{tensor['nan']:,}"
-
-
-def _short(number: float | str) -> str:
-    return number if isinstance(number, str) else f"{number:.4g}"
-
-
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]], total: int) -> None:
-    """Plain columns, on a terminal too: names stay whole and can be searched. Says how many rows it leaves out."""
-    if not rows:
-        return
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    print()
-    for row in (header, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    if total > len(rows):
-        print(f"… and {total - len(rows):,} more rows: --all shows them, --json too")

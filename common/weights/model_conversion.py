@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..arrays import same_bits
 from ..dictionary.entry import Entry
 from ..dictionary.index import layer_entry
 from ..dictionary.operations.normalization import COUNTER
@@ -18,7 +19,6 @@ from ..dictionary.operations.recurrent import CELLS, NO_WEIGHT
 from ..errors import BadInput, listed
 from .between.naming import misfit_text
 from .fit import LISTED, misfits, shapes_of
-from ..arrays import same_bits
 from .recipe_conversion import ConvertedTensor
 from .reparametrized import elsewhere
 from .rules import View, joined, rows_of_part, to_canonical

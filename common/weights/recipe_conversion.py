@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import same_bits
 from ..atomic import atomic_path
 from ..dictionary.training.optimizers import MOMENTS
 from ..errors import BadInput, choose
 from ..spec import Optimizer
-from ..arrays import same_bits
 from .files import FRAMEWORK_OF, WeightFile, framework_of, read, write
 from .optimizer.recipe_adam import from_pdopt, from_torch_adam, to_pdopt, to_torch_adam
 from .recipe_layout import LayoutRow, paddle_names
 from .recipe_match import Match, candidates, find, optimizer_of
+from .unread import unread
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
@@ -114,7 +115,7 @@ def _convert_weights(file, target, into, recipe, part, dtype, settings) -> Conve
     with atomic_path(target) as temporary:
         write(temporary, arrays, names=names, metadata=metadata)
         exact = _check_back(match.layout, into, origin, temporary, file.arrays, arrays, dtype)
-    return Conversion(file.path, target, match.recipe.name, match.part, rows, exact)
+    return Conversion(file.path, target, match.recipe.name, match.part, rows, exact, notes=unread(file))
 
 
 def _carry(

@@ -14,6 +14,7 @@ from .formats.bounded_bytes import quoted
 from .formats.checkpoint_tree import NAME_TABLE
 from .formats.stored import is_array
 from .recipe_conversion import is_floating
+from .unread import unread
 from .view import View
 
 Arrays = dict[str, np.ndarray]
@@ -26,7 +27,8 @@ def beside(file: WeightFile) -> list[str]:
     first = (file.key or "").partition(".")[0]
     names = [str(name) for name, value in tree.items() if name not in (first, NAME_TABLE) and not is_array(value)]
     told = [name if name.isprintable() else quoted(name, LONGEST) for name in names]
-    return [f"beside the weights the file holds {listed(told, LISTED)}: not written"] if told else []
+    notes = [f"beside the weights the file holds {listed(told, LISTED)}: not written"] if told else []
+    return notes + unread(file)
 
 
 def in_types_of(views: Mapping[str, View], arrays: Arrays, types: Mapping[str, np.dtype]):

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dualport.common import recipes
+from dualport.common.arrays import same_bits
 from dualport.common.errors import BadInput
 from dualport.common.random_streams import stream
 from dualport.common.runs.initial_weights import initial_weights
 from dualport.common.weights import read, write
 from dualport.common.weights.optimizer.adam_state import OptimizerState
 from dualport.common.weights.optimizer.recipe_adam import from_pdopt, from_torch_adam, to_pdopt
-from dualport.common.arrays import same_bits
 from dualport.common.weights.recipe_conversion import convert
 from dualport.common.weights.recipe_layout import paddle_names, part_layout, to_paddle
 

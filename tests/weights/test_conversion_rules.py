@@ -6,6 +6,7 @@ from dualport.backends import load_backend
 from dualport.backends.recipes.module import build
 from dualport.backends.recipes.verify import verify
 from dualport.common import recipes
+from dualport.common.arrays import same_bits
 from dualport.common.distance import relative_error
 from dualport.common.errors import BadInput
 from dualport.common.random_streams import stream
@@ -27,7 +28,6 @@ from dualport.common.tolerances import bound
 from dualport.common.weights import read, write
 from dualport.common.weights import recipe_conversion as conversion
 from dualport.common.weights.loading import load_weights
-from dualport.common.arrays import same_bits
 from dualport.common.weights.recipe_conversion import convert
 from dualport.common.weights.recipe_layout import paddle_names, part_layout, to_paddle, to_torch
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
+import sys
 
 import numpy as np
 import pytest
 from dualport.common.weights import write
 from dualport.scripts.command_line import main
+from torch_samples import checkpoint, network, scripted, zip_with
 from weight_samples import bfloat16_array, samples, state
 
 
@@ -138,9 +141,49 @@ def test_a_refusal_is_one_sentence(shown, tmp_path) -> None:
 
 
 def test_a_hash_is_compared(shown, tmp_path) -> None:
-    import hashlib
-
     write(tmp_path / "x.pt", state())
     digest = hashlib.sha256((tmp_path / "x.pt").read_bytes()).hexdigest()
     assert "matches its sha256" in shown(tmp_path / "x.pt", "--sha256", digest)[1]
     assert shown(tmp_path / "x.pt", "--sha256", "0" * 64)[0] == 2
+
+
+def test_what_a_file_is_made_of_is_said(shown, tmp_path) -> None:
+    (tmp_path / "x.ckpt").write_bytes(zip_with(checkpoint()))
+    out = shown(tmp_path / "x.ckpt")[1]
+    assert "a zip of version 3, pickle protocol 2, for torch" in out
+    assert "training: epoch 3" in out
+    assert "5 objects of classes that are not read, " in out
+    assert hashlib.sha256((tmp_path / "x.ckpt").read_bytes()).hexdigest() in out
+    report = json.loads(shown(tmp_path / "x.ckpt", "--json")[1])
+    assert report["objects"]["lightning.callbacks.Checkpoint"] == 1
+    weight = next(tensor for tensor in report["tensors"] if tensor["name"] == "state_dict.fc.weight")
+    array = checkpoint()["state_dict"]["fc.weight"]
+    assert weight["sha256"] == hashlib.sha256(array.tobytes()).hexdigest()
+    assert report["dtypes"] == {"float32": 2}
+
+
+def test_layers_and_prefixes_are_said(shown, tmp_path) -> None:
+    (tmp_path / "x.pt").write_bytes(zip_with({"model": network()[0]}))
+    out = shown(tmp_path / "x.pt")[1]
+    assert "layers by their classes: 2 Linear, 1 Net, 1 BatchNorm1d" in out
+    assert "all names begin with model." in out
+    (tmp_path / "x.pt").write_bytes(scripted()[0])
+    out = shown(tmp_path / "x.pt")[1]
+    assert "a TorchScript archive of version 3" in out
+    assert "1 tensor neither parameter nor buffer (hidden): left out" in out
+    write(tmp_path / "y.pt", {"ab.c": np.zeros(1), "ab.d": np.zeros(1), "a": np.zeros(1)})
+    assert "all names begin" not in shown(tmp_path / "y.pt")[1]
+
+
+def test_a_terminal_of_80_columns_is_not_overrun(shown, tmp_path, monkeypatch) -> None:
+    names = {f"encoder.{'layer' * 6}.{number}.weight": np.full((300, 200), 1 / 3) for number in range(3)}
+    write(tmp_path / "x.pt", {"model": names, "note": "word " * 30, "epoch": 2})
+    whole = shown(tmp_path / "x.pt")[1]
+    assert "mean" in whole
+    assert "too narrow" not in whole
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    out = shown(tmp_path / "x.pt")[1]
+    assert max(map(len, out.splitlines())) <= 80
+    assert all(f"model.{name} " in out for name in names)
+    assert "(too narrow for min, max, mean, bytes, NaN" in out.replace("\n  ", " ")

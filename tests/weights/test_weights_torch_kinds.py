@@ -392,3 +392,12 @@ def test_a_zip_that_was_packed_again_is_read() -> None:
         at = info.header_offset + 30 + len(info.filename)
     packed[at] ^= 0xFF
     refused(bytes(packed), "cannot be unpacked")
+
+
+def test_convert_says_what_is_not_read(tmp_path, capsys) -> None:
+    from dualport.scripts.command_line import main
+
+    (tmp_path / "x.ckpt").write_bytes(zip_with(checkpoint()))
+    assert main(["convert", str(tmp_path / "x.ckpt"), str(tmp_path / "y.safetensors")]) == 0
+    assert "note: 5 objects of classes that are not read, " in capsys.readouterr().out
+    same(read(tmp_path / "y.safetensors").arrays, {"fc.weight": numbers(3, 2)})

@@ -17,6 +17,7 @@ from ..formats.pytorch.tensors import dtype_named
 from ..formats.stored import Array
 from ..recipe_conversion import DTYPES, Conversion, ConvertedTensor, framework_of_target, is_floating
 from ..source_arrays import lossless
+from ..unread import unread
 from .kinds import MODEL_FIRST, Layout, NotTold, by_example, by_tensor_names
 from .map_file import read_map
 from .naming import Naming, needless_prefix, prefixes, taken_off
@@ -62,7 +63,7 @@ def convert_files(source: str, target: str, told: Told, tell: Tell = lambda done
         file, notes = of_framework(whole, told.framework)
         origin = framework_of(file)
         given, owners, done = told.naming.of(file.path, file.arrays)
-        notes += done + _beside(file)
+        notes += done + _beside(file) + unread(file)
         table = {name: file.names[own] for name, own in owners.items() if own in file.names}
         made = _carried(_Given(file.path, given, owners, table), origin, into, told)
         arrays, rows, exact = _cast(made.arrays, made.rows, told.dtype)
