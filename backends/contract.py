@@ -158,6 +158,9 @@ class Weights(Protocol):
     def assign(self, model: Model, arrays: Mapping[str, np.ndarray]) -> None:
         """Set those that are given, in the type that each has; others stay."""
 
+    def fill(self, live: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]) -> None:
+        """The same, of tensors that `tensors` gave: for many changes to a large model, whose tensors are found once."""
+
     def load_strictly(self, model: Model, arrays: Mapping[str, np.ndarray]) -> None:
         """Load a state dict through the framework's own loading.
 

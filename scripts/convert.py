@@ -97,14 +97,11 @@ def run(arguments: argparse.Namespace) -> int:
         return _run_models(arguments)
     from dualport.common.recipes import parse_settings
     from dualport.common.weights.conversion import convert
-    from dualport.common.weights.exports.conversion import convert_export, is_export
     from dualport.scripts.terminal.stage_progress import StageProgress
 
-    if arguments.program or is_export(arguments.source):
-        return _run_export(arguments, convert_export)
     settings = parse_settings(arguments.set)
     same = ("recipe", "part", "key", "dtype", "source_dtype", "weights", "framework", "like", "map_file", "drop",
-            "strip", "rename", "prefix", "max_shard_size")  # fmt: skip
+            "strip", "rename", "prefix", "max_shard_size", "program")  # fmt: skip
     with StageProgress() as progress:
         done = convert(
             arguments.source,
@@ -133,22 +130,6 @@ def _counted(done) -> str:
     return f"{count} tensors{shards}"
 
 
-def _run_export(arguments: argparse.Namespace, convert_export) -> int:
-    """Convert an inference export without a model."""
-    from dualport.common.errors import BadInput
-
-    for option in ("recipe", "part", "key", "weights", "set", "source_dtype", "verify"):
-        if getattr(arguments, option):
-            words = f"--{option.replace('_', '-')}"
-            raise BadInput(f"{words} says nothing of an inference export; leave it out, or give --paddle and --torch")
-    done = convert_export(arguments.source, arguments.target, dtype=arguments.dtype, program=arguments.program)
-    if not arguments.quiet:
-        _print_rows(done)
-    back = "bit for bit" if done.exact else f"to the precision of {arguments.dtype}"
-    print(f"{done.source} -> {done.target}: {done.recipe} {done.part}; read back, it gives the source {back}")
-    return 0
-
-
 def _run_models(arguments: argparse.Namespace) -> int:
     """Convert the weights of the user's own models."""
     import os
@@ -163,9 +144,11 @@ def _run_models(arguments: argparse.Namespace) -> int:
     from dualport.common.weights.between.map_file import read_map
     from dualport.common.weights.between.naming import Naming
 
+    if arguments.dtype:
+        raise BadInput("--dtype is for conversions without a model: of your own model's arrays it says the type itself")
     of_state = holds_state(arguments.source, arguments.target, arguments.key)
     foreign = ("drop", "program") if of_state else ("weights", "optimizer", "paddle_optimizer", "torch_optimizer")
-    for option in ("recipe", "part", "dtype", *foreign):
+    for option in ("recipe", "part", *foreign):
         if getattr(arguments, option):
             of_what = "the kit's recipes" if option not in foreign else "weights" if of_state else "optimizer state"
             raise BadInput(f"--{option.replace('_', '-')} belongs to {of_what}; leave it out here")
@@ -207,7 +190,8 @@ def _run_models(arguments: argparse.Namespace) -> int:
         print(f"{conversion.target}: is not written, since the {what} differ; --no-verify writes it all the same")
         return failed
     back = "bit for bit" if conversion.exact else "to the precision of the model's type"
-    of_what = f", optimizer state at step {conversion.step or 0:,}" if of_state else ""
+    at = "" if conversion.step is None else f" at step {conversion.step:,}"
+    of_what = f", optimizer state{at}" if of_state else ""
     arrow = f"{conversion.source} -> {conversion.target}"
     print(f"{arrow}: {conversion.recipe}{of_what}; read back, it gives the source {back}")
     if done.unverified:

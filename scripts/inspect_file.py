@@ -12,7 +12,7 @@ from dualport.scripts.terminal.file_report import print_report
 
 if TYPE_CHECKING:
     import numpy as np
-    from dualport.common.weights.files import WeightFile
+    from dualport.common.weights import WeightFile
 
 EXAMPLES = """examples:
   dualport inspect encoder.pdparams                  framework, tensors, their types and ranges

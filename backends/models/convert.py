@@ -18,7 +18,6 @@ from ...common.traces.inputs import Input
 from ...common.weights import read, write
 from ...common.weights.between.naming import Naming, without_prefix
 from ...common.weights.between.output import Content, bytes_of, plan_of, write_shards
-from ...common.weights.files import WeightFile, framework_of, of_framework
 from ...common.weights.fit import LISTED
 from ...common.weights.model_conversion import (
     Layout,
@@ -31,6 +30,7 @@ from ...common.weights.model_conversion import (
 )
 from ...common.weights.recipe_conversion import Conversion, ConvertedTensor, framework_of_target
 from ...common.weights.source_arrays import beside, in_types_of
+from ...common.weights.weight_file import WeightFile, framework_of, of_framework
 from .. import installed
 from .conversion.pairing import sides_of
 from .load import is_export

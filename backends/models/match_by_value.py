@@ -112,7 +112,7 @@ class _Model:
         there = with_aliases({name: each for name, each in arrays.items() if each is not None}, model.views)
         to_framework(model.views, there, self.stored)
         touched = {model.views[name].stored_name for name in there}
-        model.backend.weights.assign(model.model, {name: self.stored[name] for name in touched})
+        model.backend.weights.fill(self.live, {name: self.stored[name] for name in touched})
 
     def _tried(self, trial: Trial, moves: Iterable[Move]) -> list[np.ndarray]:
         return self._outputs(_Trying(self, trial), moves)
@@ -128,6 +128,7 @@ class _Model:
         self.stored = {name: np.array(array) for name, array in model.stored.items()}
         with model.backend.tensors.without_gradients():
             model.prepare("float64", "eval")
+            self.live = model.backend.weights.tensors(model.model)
             self.write(moves)
             outputs, _ = model.forward(recording, "float64", examples=self.examples)
         return recording, outputs

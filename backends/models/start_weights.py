@@ -17,7 +17,7 @@ from ...common.random_streams import stream
 from ...common.traces.reading import call_of, open_trace
 from ...common.traces.writing import Stored, put_all
 from ...common.weights import read
-from ...common.weights.fit import LISTED, misfits
+from ...common.weights.fit import LISTED, misfits, shapes_of
 from ...common.weights.rules import to_canonical, to_framework
 from .match_by_value import match_by_value
 from .model import UserModel
@@ -67,8 +67,8 @@ def load_file(model: UserModel, path: str) -> None:
             "give the other --direction, or the weights of this framework"
         )
     wrong = misfits(
-        file.arrays,
-        {name: array.shape for name, array in model.stored.items()},
+        shapes_of(file.arrays),
+        shapes_of(model.stored),
         optional=[name for name in model.stored if name.endswith(COUNTER)],
         beside=model.backend.weights.tensors(model.model).__contains__,  # such as the state of a dropout
     )

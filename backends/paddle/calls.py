@@ -154,8 +154,10 @@ def exported(path: str, program: str | None = None) -> Model:
 
 
 def refuse_unseen(model: Model) -> None:
+    if not paddle.in_dynamic_mode():
+        raise BadInput("the paddle model: static mode shows no values; call paddle.disable_static() first")
     for path, layer in model.named_sublayers(include_self=True):
-        if isinstance(layer, paddle.jit.TranslatedLayer):
+        if type(layer).__module__.startswith("paddle.jit."):  # `TranslatedLayer`, or what Paddle 3 has in its place
             where = f"its layer {path}" if path else "it"
             raise BadInput(
                 f"the paddle model: {where} is an export that Paddle runs, whose inside nobody sees; name its file "

@@ -19,7 +19,10 @@ def tensors(model: Model) -> dict[str, Tensor]:
 
 
 def assign(model: Model, arrays: Mapping[str, np.ndarray]) -> None:
-    live = tensors(model)
+    fill(tensors(model), arrays)
+
+
+def fill(live: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         made = paddle.to_tensor(np.array(array, order="C"), place=live[name].place).reshape(live[name].shape)
         live[name].set_value(made.astype(live[name].dtype))

@@ -15,8 +15,8 @@ from ...common.distance import relative_error
 from ...common.random_streams import stream
 from ...common.spec import Network
 from ...common.weights import read
-from ...common.weights.files import framework_of
 from ...common.weights.recipe_conversion import Conversion
+from ...common.weights.weight_file import framework_of
 from .. import load_backend
 from ..contract import Framework
 from ..model_state import set_training

@@ -17,7 +17,10 @@ def tensors(model: Model) -> dict[str, Tensor]:
 
 
 def assign(model: Model, arrays: Mapping[str, np.ndarray]) -> None:
-    live = tensors(model)
+    fill(tensors(model), arrays)
+
+
+def fill(live: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]) -> None:
     with torch.no_grad():
         for name, array in arrays.items():
             live[name].copy_(torch.from_numpy(np.array(array, order="C")).reshape(live[name].shape))

@@ -24,11 +24,9 @@ def computes(call: Call, names: Collection[str] | None = None) -> str:
 
 def told_apart(pair: CallPair) -> tuple[str, str]:
     """What both sides compute; of the same operation, the settings that differ."""
-    a, b = pair.a.settings, pair.b.settings
     if pair.a.kind != pair.b.kind:
         return computes(pair.a), computes(pair.b)
-    other = [name for name in a if name in b and not _alike(a[name], b[name])]
-    return computes(pair.a, other), computes(pair.b, other)
+    return computes(pair.a, pair.other_settings), computes(pair.b, pair.other_settings)
 
 
 def alignment_json(comparison: Comparison) -> dict[str, Any]:
@@ -52,15 +50,6 @@ def alignment_json(comparison: Comparison) -> dict[str, Any]:
         "matching": _matching_json(comparison),
         "notes": list(comparison.notes),
     }
-
-
-def _alike(x, y) -> bool:
-    """Whether two settings are equal; 2 is [2, 2]."""
-    x, y = (
-        [value] * len(other) if isinstance(other, list) and not isinstance(value, list) else value
-        for value, other in ((x, y), (y, x))
-    )
-    return x == y
 
 
 def _row_json(comparison: Comparison, rung: Rung, row: Row) -> dict[str, Any]:
@@ -97,5 +86,5 @@ def _matching_json(comparison: Comparison) -> dict[str, Any]:
         "pairs": [{"names": [x, y], "how": how} for x, y, how in matching.pairs],
         "unmatched": {name: list(left) for name, left in zip(names, matching.unmatched, strict=True)},
         "ambiguous": [dict(zip(names, map(list, group), strict=True)) for group in matching.ambiguous],
-        "conflicts": list(matching.conflicts),
+        "conflicts": [misfit.told(names) for misfit in matching.misfits],
     }

@@ -195,6 +195,11 @@ def rewriting(labels: Mapping[str, tuple[str, ...]], times: int) -> str:
     return f"the same in other steps{f', {times} times' if times > 1 else ''}: {steps(labels)}"
 
 
+def shared(count: int, kind: str, layers: bool, text: str) -> str:
+    """What is true of many calls of one kind: `22 batch norm layers: epsilon is …`."""
+    return f"{count} {kind.replace('_', ' ')} {'layers' if layers else 'calls'}: {text}"
+
+
 def _few(labels: tuple[str, ...]) -> list[str]:
     return (
         [*labels]

@@ -70,12 +70,6 @@ BY_TENSOR_PREFIX: dict[str, Entry] = {
 }
 
 
-def tensor_entry(tensor: str) -> Entry | None:
-    """The entry of the layer that Paddle named a tensor for (`linear_3.w_0`); None of a class of the user's own."""
-    layer, dot, _ = tensor.rpartition(".")
-    return BY_TENSOR_PREFIX.get(re.sub(r"_\d+$", "", layer)) if dot else None
-
-
 def _called(*frameworks: str) -> dict[str, str]:
     """Name of a function, method or operator, as a recorder meets it → kind; the last framework has the last word."""
     kinds = {name: entry.kind for entry in OPERATIONS for name in (entry.kind, *entry.recorded)}

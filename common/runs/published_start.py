@@ -11,10 +11,10 @@ import numpy as np
 from ..errors import BadInput
 from ..spec import Recipe
 from ..weights import read
-from ..weights.files import framework_of
 from ..weights.optimizer.recipe_adam import from_pdopt
 from ..weights.recipe_layout import paddle_names, part_layout
 from ..weights.recipe_match import Match, canonical_arrays, complaints, optimizer_of
+from ..weights.weight_file import framework_of
 from .checkpoint import Checkpoint, Position
 from .session_state import as_arrays
 

@@ -39,13 +39,14 @@ def convert(
     rename: Sequence[str] = (),
     prefix: str = "",
     max_shard_size: str | None = None,
+    program: Path | None = None,
     tell: Tell = lambda done, total: None,
 ) -> Conversion:
     """Write `source` as `target`, in the framework that the target's extension names; whole, or not at all.
 
     Neither framework is needed. A file of one of the kit's recipes is converted by its recipe, found from its names and
     shapes; every other one by what the files tell: within one framework as it is, else by Paddle's names of tensors,
-    `like` or `map_file`.
+    `like` or `map_file`; an inference export of Paddle's by its program too.
 
     Args:
         key: which part of a nested checkpoint. dtype: the floating type to write; by default the source's.
@@ -56,6 +57,7 @@ def convert(
             target's framework. map_file: a map of weights, as `dualport map` writes it.
         drop, strip, rename, prefix: what is done to the names, in this order; see `Naming`.
         max_shard_size: `2GB`: files of at most this size, and an index. tell: told bytes done, and in all.
+        program: of an inference export, where it does not lie beside the parameters.
 
     Raises:
         BadInput: the source is damaged, or the files do not tell enough; what does not fit is listed.
@@ -64,14 +66,15 @@ def convert(
     of_recipe = {"recipe": recipe, "part": part, "settings": settings, "weights": weights}
     naming = Naming(tuple(drop), tuple(strip), tuple(rename), prefix)
     of_files = {"from": framework, "like": like, "map-file": map_file, "max-shard-size": max_shard_size,
-                "drop, --strip, --rename or --prefix": naming}  # fmt: skip
+                "program": program, "drop, --strip, --rename or --prefix": naming}  # fmt: skip
     asked = [[name for name, value in options.items() if value] for options in (of_recipe, of_files)]
     if all(asked):
         raise BadInput(
             f"--{asked[1][0]} is for files of any model, and --{asked[0][0]} for the kit's recipes: give one"
         )
     common: dict[str, Any] = {"key": key, "dtype": dtype, "source_dtype": source_dtype}
-    told = Told(naming, framework, _text(like), _text(map_file), max_shard_size=max_shard_size, **common)
+    told = Told(naming, framework, _text(like), _text(map_file), max_shard_size=max_shard_size, program=_text(program),
+                **common)  # fmt: skip
     nearly = "" if asked[1] else None
     if not any(asked):
         framework_of_target(source, target)

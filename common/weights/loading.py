@@ -7,8 +7,8 @@ import os
 import numpy as np
 
 from . import read
-from .files import framework_of
 from .recipe_match import canonical_arrays, find
+from .weight_file import framework_of
 
 
 def load_weights(

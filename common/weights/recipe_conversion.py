@@ -13,11 +13,12 @@ from ..atomic import atomic_path
 from ..dictionary.training.optimizers import MOMENTS
 from ..errors import BadInput, choose
 from ..spec import Optimizer
-from .files import FRAMEWORK_OF, WeightFile, framework_of, read, write
+from .files import FRAMEWORK_OF, read, write
 from .optimizer.recipe_adam import from_pdopt, from_torch_adam, to_pdopt, to_torch_adam
 from .recipe_layout import LayoutRow, paddle_names
 from .recipe_match import Match, candidates, find, optimizer_of
 from .unread import unread
+from .weight_file import WeightFile, framework_of
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..dictionary.operations.normalization import COUNTER
 from ..errors import BadInput, listed
-from .files import WeightFile
 from .fit import LISTED
 from .formats.bounded_bytes import quoted
 from .formats.checkpoint_tree import NAME_TABLE
@@ -16,6 +15,7 @@ from .formats.stored import is_array
 from .recipe_conversion import is_floating
 from .unread import unread
 from .view import View
+from .weight_file import WeightFile
 
 Arrays = dict[str, np.ndarray]
 LONGEST = 60  # characters of a name that no terminal can show

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..errors import listed
-from .files import WeightFile
 from .formats.bounded_bytes import quoted
+from .weight_file import WeightFile
 
 SHOWN = 4  # classes in one note
 

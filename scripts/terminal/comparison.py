@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dualport.common.compare.models import Comparison
     from dualport.common.report.blocks import Cell
 
-MOST_BY_THEMSELVES, MOST_CALLS = 12, 20
+MOST_BY_THEMSELVES, MOST_CALLS = 8, 20
 WAYS = {"name": "by name", "graph": "by what feeds them", "only one of its kind": "as the only ones of their kind",
         "map": "as --map says", "value": "by the values that they make", "trial": "by trial"}  # fmt: skip
 
@@ -101,12 +101,17 @@ def _by_themselves(comparison) -> None:
 
     told = set()
     for rung in comparison.forwards.values():
-        rows = [row for row in rung.rows if row.by_itself and row.name not in told]
-        for row in rows[:MOST_BY_THEMSELVES]:
-            told.add(row.name)
-            print(f"by itself: {row.name}: {row.remark}, error {error_text(row.error_by_itself, 'equal')}")
-        if len(rows) > MOST_BY_THEMSELVES:
-            print(f"by themselves: {len(rows) - MOST_BY_THEMSELVES} more calls, all in the report")
+        groups: dict[tuple, list] = {}
+        for row in rung.rows:
+            if row.by_itself and row.name not in told:
+                pair = comparison.pair_of(rung, row)
+                groups.setdefault((pair and pair.cause) or (row.name,), []).append(row)
+        for row, *alike in list(groups.values())[:MOST_BY_THEMSELVES]:
+            told |= {each.name for each in (row, *alike)}
+            more = f", and {len(alike)} more whose settings differ alike" if alike else ""
+            print(f"by itself: {row.name}: {row.remark}, error {error_text(row.error_by_itself, 'equal')}{more}")
+        if len(groups) > MOST_BY_THEMSELVES:
+            print(f"by themselves: {len(groups) - MOST_BY_THEMSELVES} more calls, all in the report")
 
 
 def _matched(matching) -> str:

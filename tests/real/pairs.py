@@ -80,6 +80,7 @@ def _lpips() -> tuple[Any, Any]:
     return paddle_lpips.LPIPS(**made), lpips.LPIPS(**made)
 
 
+NO_AUX = {"init_weights": False, "aux_logits": False}
 SWIN = "patch4_window7_224"
 TV, CLAS = ("torchvision",), ("paddleclas", "timm", "torchvision")
 PAIRS = (
@@ -95,7 +96,7 @@ PAIRS = (
     Pair("shufflenet_v2_x1_0", TV, _vision("shufflenet_v2_x1_0")),
     Pair("densenet121", TV, _vision("densenet121")),
     Pair("googlenet", TV, _vision("googlenet", torchs={"init_weights": False}), "2,3,224,224", ("BatchNorm|bn",)),
-    Pair("inception_v3", TV, _vision("inception_v3", torchs={"init_weights": False}), "2,3,299,299", ("eps",)),
+    Pair("inception_v3", TV, _vision("inception_v3", torchs=NO_AUX), "2,3,299,299", ("eps",)),
     Pair("ResNet50_vd", CLAS, _clas("ResNet50_vd", "resnet50d")),
     Pair("PPLCNet_x1_0", CLAS, _clas("PPLCNet_x1_0", "lcnet_100"), differs=("bias",)),
     Pair("MobileNetV1", CLAS, _clas("MobileNetV1", "mobilenetv1_100"), differs=("relu6|ReLU6",)),

@@ -10,6 +10,7 @@ from dualport.common.compare.explanation.evidence import Explanation
 from dualport.common.compare.facts import About, Comes, PartsBackward, Place, Told
 from dualport.common.compare.matching.calls import CallPair
 from dualport.common.compare.matching.layers import Matching
+from dualport.common.compare.matching.left import Lone
 from dualport.common.compare.models import Comparison
 from dualport.common.compare.row import Row
 from dualport.common.compare.summary import alignment_json
@@ -187,7 +188,7 @@ def test_the_rendered_pages_hold_what_a_reader_needs(tmp_path):
 def test_layers_with_other_names_and_calls_without_a_counterpart_are_all_listed(tmp_path):
     pairs = [("fc1", "fc1", "name"), ("", "head", "graph"), ("a", "b", "map"), ("c", "d", "only one of its kind")]
     pairs.append(("e", "e", "graph"))
-    matching = Matching(pairs, unmatched=(["lost"], []))
+    matching = Matching(pairs, lone=[Lone(0, "lost")])
     many = [f"drop {n}" for n in range(2 * MOST_ROWS)]
     difference = passing(matching=matching, unpaired=([*many, many[0]], []), notes=[])
     section = build_report(difference, FACTS, make_folder(tmp_path / "figures")).sections[-1]
@@ -305,7 +306,7 @@ def test_the_outcome_as_data_is_json_whatever_the_numbers(tmp_path):
 
 
 def test_layers_that_are_not_matched_are_told_on_the_page(tmp_path):
-    matching = Matching(unmatched=(["lost"], []))
+    matching = Matching(lone=[Lone(0, "lost")])
     rows = [Row(About("layers"), float("inf"), 0.0, cause=Told(matching.complaint(SIDES)))]
     report = build_report(
         difference_of([Rung("layers", rows)], matching=matching), FACTS, make_folder(tmp_path / "figures")

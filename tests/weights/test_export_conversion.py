@@ -7,7 +7,7 @@ import pytest
 from dualport.common.dictionary.index import BY_TENSOR_PREFIX, tensor_prefix
 from dualport.common.errors import BadInput
 from dualport.common.weights import read
-from dualport.common.weights.exports.conversion import convert_export
+from dualport.common.weights.conversion import convert
 from dualport.common.weights.exports.kinds import export_views, tensor_name
 from dualport.scripts.command_line import main
 from export_samples import FED, export, info, operation, parameters, pir, pir_operation, program_desc, small
@@ -42,7 +42,7 @@ def written(tmp_path, arrays=None, calls=CALLS, table=None):
 
 def test_within_paddle_everything_stays(tmp_path) -> None:
     path = export(tmp_path, "pir", small())
-    done = convert_export(path, tmp_path / "net.pdparams")
+    done = convert(path, tmp_path / "net.pdparams")
     file = read(tmp_path / "net.pdparams", dtype="bfloat16")
     same(file.arrays, small())
     assert file.names == {name: name for name in small()}
@@ -52,7 +52,7 @@ def test_within_paddle_everything_stays(tmp_path) -> None:
 
 def test_to_torch_by_the_tensors_names(tmp_path) -> None:
     arrays = net()
-    convert_export(written(tmp_path), tmp_path / "net.pt")
+    convert(written(tmp_path), tmp_path / "net.pt")
     got = read(tmp_path / "net.pt").arrays
     norm = {"weight": "w_0", "bias": "b_0", "running_mean": "w_1", "running_var": "w_2"}
     cell = {"weight_ih": "w_0", "weight_hh": "w_1", "bias_ih": "b_0", "bias_hh": "b_1"}
@@ -77,7 +77,7 @@ def test_to_torch_by_structured_names(tmp_path) -> None:
     given = read(path).arrays
     assert given["rnn.weight_ih_l0_reverse"] is given["rnn.0.cell_bw.weight_ih"]  # as Paddle's own state dict has it
     assert "rnn.bias_hh_l0_reverse" not in given  # that one no call of a whole layer takes
-    convert_export(path, tmp_path / "net.pt")
+    convert(path, tmp_path / "net.pt")
     got = read(tmp_path / "net.pt").arrays
     assert np.array_equal(got["fc.weight"], arrays["linear_0.w_0"].T)
     assert np.array_equal(got["bn.running_mean"], arrays["batch_norm2d_0.w_1"])
@@ -85,7 +85,7 @@ def test_to_torch_by_structured_names(tmp_path) -> None:
     assert np.array_equal(got["rnn.weight_ih_l0_reverse"], arrays["lstm_cell_0.w_0"])
     assert "rnn.0.cell_bw.weight_ih" not in got
     assert "rnn.0.cell_bw.bias_hh" in got
-    convert_export(path, tmp_path / "net.pdparams")
+    convert(path, tmp_path / "net.pdparams")
     again = read(tmp_path / "net.pdparams")
     same(again.arrays, given)
     assert again.names["fc.weight"] == "linear_0.w_0"
@@ -99,11 +99,11 @@ def test_a_matrix_of_no_told_kind_is_refused(tmp_path, capsys, name) -> None:
     assert main(["convert", str(path), str(tmp_path / "net.pt")]) == 2
     refusal = capsys.readouterr().err
     assert name in refusal
-    assert refusal.index("--paddle") < refusal.index(".pdparams file")
+    assert refusal.index("--torch") < refusal.index("--like")
     assert refusal.count("\n") == 1
     assert not (tmp_path / "net.pt").exists()
-    convert_export(path, tmp_path / "net.pdparams")
-    convert_export(written(tmp_path, net(**{name: np.zeros(2, np.float32)})), tmp_path / "net.pt")
+    convert(path, tmp_path / "net.pdparams")
+    convert(written(tmp_path, net(**{name: np.zeros(2, np.float32)})), tmp_path / "net.pt")
     assert name in read(tmp_path / "net.pt").arrays
 
 
@@ -112,7 +112,7 @@ def test_a_name_that_its_use_belies(tmp_path) -> None:
     for calls in ([], [operation("matmul_v2", {"X": "x", "Y": "linear_0.w_0"}, {"Out": "y"}, trans_y=True)],
                   [operation("matmul_v2", {"X": "linear_0.w_0", "Y": "x"}, {"Out": "y"})]):  # fmt: skip
         with pytest.raises(BadInput, match="does not use it as a linear layer does"):
-            convert_export(written(tmp_path, calls=calls), tmp_path / "net.pt")
+            convert(written(tmp_path, calls=calls), tmp_path / "net.pt")
     for turned in (False, True):
         calls = [pir_operation("matmul", [FED, 1], 101, transpose_x=False, transpose_y=turned)]
         (tmp_path / "net.json").write_bytes(pir({"linear_0.w_0": np.zeros((3, 2), np.float32)}, calls))
@@ -131,7 +131,7 @@ def test_a_table_under_a_chosen_name_is_told_by_its_use(tmp_path) -> None:
     path = written(
         tmp_path, net(words=table), [*CALLS, operation("lookup_table", {"Ids": "x", "W": "words"}, {"Out": "w"})]
     )
-    convert_export(path, tmp_path / "net.pt")
+    convert(path, tmp_path / "net.pt")
     same({"words": read(tmp_path / "net.pt").arrays["words"]}, {"words": table})
 
 
@@ -152,7 +152,7 @@ def test_a_copied_layers_tensors(tmp_path) -> None:
     array = np.ones((3, 2), np.float32)
     arrays = {"linear_0.w_0": array, "linear_0.w_0_deepcopy_4": array * 2}
     calls = [operation("mul", {"X": "x", "Y": name}, {"Out": f"y{number}"}) for number, name in enumerate(arrays)]
-    convert_export(written(tmp_path, arrays, calls), tmp_path / "net.pt")
+    convert(written(tmp_path, arrays, calls), tmp_path / "net.pt")
     got = read(tmp_path / "net.pt").arrays
     assert sorted(got.values(), key=lambda one: one.max())[1].tolist() == (array.T * 2).tolist()
     assert len(got) == 2
@@ -168,13 +168,22 @@ def test_types_are_written_as_asked(tmp_path, capsys) -> None:
     assert read(tmp_path / "net.safetensors").framework == "torch"
 
 
-@pytest.mark.parametrize("words", [["--recipe", "aistudio-vae"], ["--key", "model"], ["--verify"], ["--weights", "x"]])
-def test_options_that_say_nothing_of_an_export(tmp_path, capsys, words) -> None:
+def test_names_shards_and_a_program_elsewhere(tmp_path, capsys) -> None:
     path = written(tmp_path)
-    assert main(["convert", str(path), str(tmp_path / "net.pt"), *words]) == 2
-    assert f"{words[0]} says nothing of an inference export" in capsys.readouterr().err
+    program = (tmp_path / "net.pdmodel").rename(tmp_path / "elsewhere")
+    words = ["--program", str(program), "--prefix", "net.", "--rename", "linear_0.*=fc.*", "--drop", "bilinear*"]
+    assert main(["convert", str(path), str(tmp_path / "net.pt"), *words]) == 0
+    got = read(tmp_path / "net.pt").arrays
+    assert np.array_equal(got["net.fc.weight"], net()["linear_0.w_0"].T)
+    assert np.array_equal(got["net.batch_norm2d_0.running_var"], net()["batch_norm2d_0.w_2"])
+    assert not any("bilinear" in name for name in got)
+    program.rename(tmp_path / "net.pdmodel")
+    for source in (path, tmp_path / "net.pdmodel", tmp_path):
+        assert main(["convert", str(source), str(tmp_path / "s.pdparams"), "--max-shard-size", "300"]) == 0
+        same(read(tmp_path / "s.pdparams.index.json").arrays, net())
     assert main(["convert", str(path), str(tmp_path / "net.pdopt")]) == 2
-    assert not (tmp_path / "net.pt").exists()
+    assert main(["convert", str(path), str(tmp_path / "x.pt"), "--key", "model"]) == 2
+    assert "leave out --key" in capsys.readouterr().err
 
 
 def test_prefixes_are_those_of_paddles_classes() -> None:

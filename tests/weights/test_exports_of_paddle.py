@@ -9,7 +9,7 @@ import pytest
 from dualport.common.distance import relative_error
 from dualport.common.tolerances import bound
 from dualport.common.weights import read
-from dualport.common.weights.exports.conversion import convert_export
+from dualport.common.weights.conversion import convert
 from dualport.common.weights.exports.summary import summary
 
 paddle = pytest.importorskip("paddle", reason="Paddle is not installed")
@@ -84,7 +84,7 @@ def test_what_is_told_of_it(exported) -> None:
 
 def test_paddle_takes_what_is_written(exported, tmp_path) -> None:
     model, prefix = exported
-    convert_export(prefix.with_suffix(".pdiparams"), tmp_path / "net.pdparams")
+    convert(prefix.with_suffix(".pdiparams"), tmp_path / "net.pdparams")
     state = paddle.load(str(tmp_path / "net.pdparams"))
     by_structure = (prefix.parent / "net.pdiparams.info").exists()
     again = Net()
@@ -103,7 +103,7 @@ def test_paddle_takes_what_is_written(exported, tmp_path) -> None:
 def test_torch_takes_what_is_written(exported, tmp_path) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     model, prefix = exported
-    convert_export(prefix.with_suffix(".pdiparams"), tmp_path / "net.pt")
+    convert(prefix.with_suffix(".pdiparams"), tmp_path / "net.pt")
     state = torch.load(tmp_path / "net.pt", weights_only=True)
     paths = {"conv2d": "body.0", "batch_norm2d": "body.1", "p_re_lu": "body.2", "embedding": "words"}
     if not (prefix.parent / "net.pdiparams.info").exists():

@@ -186,4 +186,4 @@ def test_a_terminal_of_80_columns_is_not_overrun(shown, tmp_path, monkeypatch) -
     out = shown(tmp_path / "x.pt")[1]
     assert max(map(len, out.splitlines())) <= 80
     assert all(f"model.{name} " in out for name in names)
-    assert "(too narrow for min, max, mean, bytes, NaN" in out.replace("\n  ", " ")
+    assert "mean, bytes, NaN: a wider terminal" in out.replace("\n  ", " ")

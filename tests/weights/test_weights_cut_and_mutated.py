@@ -14,7 +14,7 @@ import random
 import numpy as np
 import pytest
 from dualport.common.errors import BadInput
-from dualport.common.weights.files import WeightFile
+from dualport.common.weights import WeightFile
 from dualport.scripts.inspect_file import describe
 from mutations import mutate, read_or_refuse
 from weight_samples import pickle_of, read_bytes, recomputed, refused, samples

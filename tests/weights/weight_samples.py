@@ -15,10 +15,12 @@ import ml_dtypes
 import numpy as np
 import pytest
 from dualport.common.errors import BadInput
-from dualport.common.weights.files import Source, WeightFile, _read
+from dualport.common.weights import WeightFile
+from dualport.common.weights.formats.bounded_bytes import Source
 from dualport.common.weights.formats.pdparams import write_paddle
 from dualport.common.weights.formats.pt import write_torch
 from dualport.common.weights.formats.safetensors import write_safetensors
+from dualport.common.weights.readers import read_source
 
 SECONDS = 2.0  # what a refusal may take
 BYTES = 2**30  # and how much memory
@@ -42,7 +44,7 @@ def read_bytes(
     content: bytes, name: str, key: str | None = None, dtype: str | None = None, kind: str | None = None
 ) -> WeightFile:
     """Read content that is in memory, as a file with this name would be read."""
-    return _read(Source(io.BytesIO(content), len(content)), name, key, dtype, kind, None)
+    return read_source(Source(io.BytesIO(content), len(content)), name, key, dtype, kind, None)
 
 
 def bfloat16_array() -> np.ndarray:

@@ -57,11 +57,16 @@ def one_more_step(
     changes = sides.moved(made[sides.origin])
     labels = [f"{side} ({file})" for side, file in zip((sides.origin, sides.into), files, strict=True)]
     about = About("one more step", *labels, part=state.entry.kind, number=len(changes))
-    worst = max((relative_error(made[sides.into][name], change) for name, change in changes.items()), default=0.0)
+    worst = _worst(made[sides.into], changes)
     row = judged(about, worst, QUANTITY)
     if row.ok or not state.entry.in_paddle:
         return [row]
     return _by_its_rule(sides, state, kept, before, gradients, made, labels, worst)
+
+
+def _worst(made: Arrays, exact: Arrays) -> float:
+    """The largest relative error; NaN where one is."""
+    return float(np.max([relative_error(made[name], change) for name, change in exact.items()], initial=0.0))
 
 
 def _rate(state: State, stored: str) -> float:
@@ -88,17 +93,18 @@ def _after(
 ) -> Arrays:  # fmt: skip
     """The weights after a step of the framework's own optimizer."""
     layout, tensors = sides.layouts[side], model.backend.tensors
-    with model.kept(), model.precision("float64"), telling(f"{side}'s optimizer does not go on from the state"):
+    with model.kept(), telling(f"{side}'s optimizer does not go on from the state"):
         model.prepare("float64", "eval")
         model.backend.weights.assign(model.model, framework_arrays(layout, start))
         live = model.backend.weights.tensors(model.model)
-        wanted = {name: array for name, array in framework_arrays(layout, given).items() if name in live}
-        terms = [(live[name] * tensors.like(array, live[name])).sum() for name, array in wanted.items()
-                 if tensors.has_gradient(live[name])]  # fmt: skip
+        terms = [
+            (live[name] * tensors.like(array, live[name])).sum()
+            for name, array in framework_arrays(layout, given).items()
+            if name in live and tensors.has_gradient(live[name])
+        ]
         functools.reduce(operator.add, terms).backward()
         of_groups = [(group.numbers, [live[name] for name in group.names]) for group in groups if group.names]
-        optimizers = model.backend.optimizers.of_groups(entry.kind, of_groups)
-        model.backend.optimizers.go_on(optimizers, content)
+        model.backend.optimizers.go_on(model.backend.optimizers.of_groups(entry.kind, of_groups), content)
         return {name: np.array(array) for name, array in model.weights().items() if name in start}
 
 
@@ -115,7 +121,7 @@ def _by_its_rule(
             ours = {moment: arrays[name] for moment, arrays in kept.items() if name in arrays}
             exact[name] = _rule(state, side, stored, ours, weight, gradients[name])
         exact = exact if side == sides.origin else sides.moved(exact)
-        worst = max((relative_error(made[side][name], change) for name, change in exact.items()), default=0.0)
+        worst = _worst(made[side], exact)
         row = judged(About("one more step by rule", label, part=state.entry.kind, number=len(exact)), worst, QUANTITY)
         row.cause = Told(f"relative difference {worst:.1e}; the two rules are {apart:.1e} apart")
         rows.append(row)
@@ -137,19 +143,17 @@ def _rule(state: State, side: str, stored: str, ours: Arrays, weight: np.ndarray
     return change
 
 
-def paddle_content(
-    entry: Entry, kept: Accumulators, steps: Mapping[str, int], groups: Sequence[Group], model: UserModel
-) -> Arrays:
-    """What a `.pdopt` holds, in float64 and under the names that the live model's tensors have."""
-    live = model.backend.weights.tensors(model.model)
+def paddle_content(state: State, kept: Accumulators, tensor_names: Mapping[str, str]) -> Arrays:
+    """What a `.pdopt` holds, in float64 and under the names that live tensors have."""
     content = {}
-    powers = {power_key(number): number for number in entry.powers}
+    powers = {power_key(number): number for number in state.entry.powers}
     for word, arrays in kept.arrays.items():
         for name, array in arrays.items():
-            numbers = next(group.numbers for group in groups if name in group.names)
             number = powers.get(word)
-            exact = beta_power(numbers[number], steps[name], "float64") if number else array.astype(np.float64)
-            content[f"{live[name].name}_{word}_0"] = exact
+            exact = array.astype(np.float64)
+            if number:
+                exact = beta_power(state.numbers_of(name)[number], state.steps[name], "float64")
+            content[f"{tensor_names[name]}_{word}_0"] = exact
     return content
 
 

@@ -111,10 +111,17 @@ def told_of(path: str, kept: Accumulators, schedule: Mapping[str, float], said: 
         groups = [Group(group.numbers | by_file, list(group.names)) for group in said.groups]
     else:
         groups = [Group({**defaults(entry, "paddle"), **by_file, **said.numbers}, list(names))]
-        groups[0].numbers.setdefault("lr", schedule.get("last_lr", -1.0))
+        groups[0].numbers.setdefault("lr", schedule.get("last_lr", defaults(entry)["lr"]))
     told = Told(entry, groups, steps, notes=notes)
-    if groups[0].numbers["lr"] < 0:
-        raise BadInput(f"{path}: does not keep the learning rate: say it with --optimizer {entry.kind}:lr=…")
+    if (
+        "last_lr" not in schedule
+        and "lr" not in said.numbers
+        and any(row.scale == "lr" and groups[0].numbers[row.when] for row in entry.state.values())
+    ):
+        raise BadInput(
+            f"{path}: Paddle's {entry.kind} keeps its momentum times the learning rate, which the file does not tell: "
+            f"say it with --optimizer {entry.kind}:lr=…"
+        )
     if "last_lr" in schedule:
         told.base = [group.numbers["lr"] for group in groups] if "lr" in said.numbers else []
         largest = max((group.numbers["lr"] for group in groups), default=0.0)
@@ -140,9 +147,13 @@ def _flags(entry: Entry, kept: Accumulators) -> dict[str, float]:
 
 def _assumed(path: str, entry: Entry, kept: Accumulators, said: Said, numbers: Mapping[str, float]) -> str:
     others = [kind for kind in kept.kinds if kind != entry.kind]
-    kind = "" if said.kind or not others else f" {entry.kind} (it keeps what {' and '.join(others)} would) with"
+    kind = ""
+    if not said.kind and not kept.arrays:
+        kind = f" {entry.kind} (nothing is kept, as by that or before the first step) with"
+    elif not said.kind and others:
+        kind = f" {entry.kind} (which keeps what {' and '.join(others)} does) with"
     return (
-        f"{path} does not keep all numbers of its optimizer:{kind} Paddle's defaults {shown(numbers)} are written; say "
+        f"{path} does not keep all numbers of its optimizer:{kind} the defaults {shown(numbers)} are written; say "
         f"others with --optimizer {entry.kind}:{next(iter(numbers))}=…"
     )
 

@@ -17,7 +17,6 @@ from ....common.dictionary.index import OPTIMIZER_BY_KIND
 from ....common.errors import BadInput, listed
 from ....common.traces.inputs import Input
 from ....common.weights import read, write
-from ....common.weights.files import WeightFile, framework_of
 from ....common.weights.fit import LISTED
 from ....common.weights.formats.checkpoint_tree import part_at
 from ....common.weights.optimizer import schedule as schedules
@@ -28,6 +27,7 @@ from ....common.weights.optimizer.paddle_keys import MASTERS, accumulators_of
 from ....common.weights.optimizer.state import Group, State
 from ....common.weights.optimizer.torch_file import from_torch, to_torch_tree
 from ....common.weights.recipe_conversion import Conversion, ConvertedTensor, framework_of_target
+from ....common.weights.weight_file import WeightFile, framework_of
 from .carried_state import carried_state, sources
 from .one_more_step import one_more_step, paddle_content, torch_content
 from .optimizer_numbers import Said, fresh_groups, parameters_of, said_of, told_of
@@ -107,7 +107,7 @@ def convert_state(
     said = said_of(optimizer, makers or {}, sides.user_models)
     state, done = work.from_paddle(said) if into == "torch" else work.from_torch(said)
     carried = carried_state(source, state, sides, dict.fromkeys(work.names[into]))
-    content = work.content(carried)
+    content = work.content(carried, work.tensor_names)
     whole = Conversion(source, target, models["torch"], "optimiser", _rows(carried), _exact(state), _step(state))
     result = ConvertedState(whole, [*done, *_differences(state.entry)])
     with contextlib.suppress(_PartError), atomic_path(target) as temporary:
@@ -116,7 +116,7 @@ def convert_state(
         if not same_tree(content, again):
             raise BadInput(f"{target}: does not come back as it was; nothing is written, please report this")
         if verify is not False and len(models) == 2:
-            result.checks = work.checked(state, carried, again)
+            result.checks = work.checked(state, carried)
             if not result.agrees:
                 raise _PartError
     return result
@@ -177,6 +177,11 @@ class _Work:
             few = f"{len(found)} schedules are" if found else "no schedule's state is"
             notes.append(f"{few} in the file: {schedules.PADDLE} is left out, which Paddle asks for with a schedule")
         of_first = state.groups[0].numbers
+        base = self.node["param_groups"][0].get("initial_lr")
+        if state.schedule and isinstance(base, float):
+            notes.append(
+                f"its schedule began at {base:g} and is at step {state.schedule['last_epoch']}: give Paddle's one"
+            )
         notes.append(f"a .pdopt keeps no numbers; go on with {call_in_paddle(state.entry, of_first)}")
         for place, group in enumerate(state.groups[1:], 2):
             other = {name: value for name, value in group.numbers.items() if value != of_first[name]}
@@ -184,30 +189,29 @@ class _Work:
                 notes.append(f"nor does it keep groups; {shown(other)} in group {place}: {listed(group.names, LISTED)}")
         return state, notes
 
-    def content(self, carried: State) -> dict[str, Any]:
+    def content(self, carried: State, tensor_names: Mapping[str, str]) -> dict[str, Any]:
         """What is written."""
         if self.sides.into == "paddle":
-            return to_pdopt(carried, self.tensor_names)
+            return to_pdopt(carried, tensor_names)
         for moment, row in carried.entry.state.items():
             if row.start and carried.stepped:  # PyTorch makes these with the optimizer, of every parameter
                 _fill(carried, moment, row.start, self.shapes("torch"))
         return to_torch_tree(carried, self.groups, [group.names for group in self.told.groups])
 
-    def checked(self, state: State, carried: State, again: Any) -> list[Row]:
-        """One more step from what was read and from what was written, as read back."""
+    def checked(self, state: State, carried: State) -> list[Row]:
+        """One more step from what was read, and from what was written, each in float64."""
         sides = self.sides
+        live = sides.tensor_names() or {}
+        written = self.content(carried.in_float64(), live)
         groups = {sides.origin: state.groups, sides.into: carried.groups}
-        paddle = sides.user_models["paddle"]
         if sides.into == "torch":
-            of_paddle, steps, of_torch = self.kept, state.steps, again
+            given = paddle_content(state, self.kept, live)
             groups["torch"] = self.told.groups
         else:
-            of_paddle = accumulators_of(self.target, again, self.tensor_names, self.shapes("paddle"))
-            steps, of_torch = carried.steps, self.node
-        contents = {
-            "paddle": paddle_content(state.entry, of_paddle, steps, groups["paddle"], paddle),
-            "torch": torch_content({name: of_torch[name] for name in ("state", "param_groups")}),
-        }
+            given = torch_content(self.node)
+        contents = {sides.origin: given, sides.into: written}
+        for content in contents.values():  # no part of what an optimizer loads
+            content.pop(schedules.PADDLE, None)
         files = (Path(self.file.path).name, Path(self.target).name)
         return one_more_step(sides, state, groups, contents, files)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ....common.errors import BadInput
 from ....common.weights import read
-from ....common.weights.files import WeightFile
+from ....common.weights.weight_file import WeightFile
 from .pairing import Sides
 
 

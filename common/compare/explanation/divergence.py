@@ -17,13 +17,14 @@ from ..matching.calls import CallPair
 from ..models import Comparison
 from ..row import Row
 from ..verdict import Rung
-from ..wording import NOTES, name
+from ..wording import NOTES, name, shared
 from .call import explain
 from .evidence import Explanation, removes
 from .recorded import Recorded
 from .training import explain_exchanged, explain_gradient, explain_initial, explain_statistics, explain_step
 
-MOST = 6  # calls that are explained
+MOST = 6  # calls, or groups of calls with one cause, that are explained
+PROBED = 2  # calls of a group that must be explained alike
 REASON = 120  # characters of what went wrong
 TRIED = 4  # weights whose update is recomputed
 
@@ -75,14 +76,33 @@ def _told(recorded: Recorded, row: Row, explain: Callable[[], Iterable[Explanati
 
 def _forward(rung: Rung, recorded: Recorded) -> list[Explanation]:
     explanations = []
-    rows = [row for row in rung.rows if row.by_itself and row.place.pair >= 0][:MOST]
-    for row in rows:
-        explanations += _told(recorded, row, partial(_call, recorded, recorded.pairs[row.place.pair]))
+    rows = [row for row in rung.rows if row.by_itself and row.place.pair >= 0]
+    for group in _by_cause(rows, recorded)[:MOST]:
+        explanations += _of_group(group, recorded)
     if rows:
         return explanations
     for row in [row for row in rung.rows if not row.same and row.place.pair >= 0][:MOST]:
         explanations += _told(recorded, row, partial(_call_given_the_same, recorded, recorded.pairs[row.place.pair]))
     return explanations or _outputs(rung, recorded)
+
+
+def _by_cause(rows: Iterable[Row], recorded: Recorded) -> list[list[Row]]:
+    """The rows of calls whose settings differ alike together, in the order of the first of each."""
+    groups: dict[tuple, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(recorded.pairs[row.place.pair].cause or (row.place.pair,), []).append(row)
+    return list(groups.values())
+
+
+def _of_group(group: list[Row], recorded: Recorded) -> list[Explanation]:
+    """What explains calls whose settings differ alike: told once, and of how many, where it is one thing."""
+    each = [_told(recorded, row, partial(_call, recorded, recorded.pairs[row.place.pair])) for row in group[:PROBED]]
+    first, *more = each
+    if not more or any([told.text for told in one] != [told.text for told in first] for one in more):
+        return [told for one in each for told in one]
+    pair = recorded.pairs[group[0].place.pair]
+    count = sum(other.cause == pair.cause for other in recorded.pairs)
+    return [replace(told, text=shared(count, pair.a.kind, pair.a.module, told.text)) for told in first]
 
 
 def _call_given_the_same(recorded: Recorded, pair: CallPair) -> list[Explanation]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...dictionary.index import MOVES
 from ...traces.reading import Call, Run
@@ -31,6 +32,28 @@ class CallPair:
     @property
     def out_b(self) -> Call:
         return self.ends_b or self.b
+
+    @property
+    def other_settings(self) -> tuple[str, ...]:
+        """The settings that both calls have, and that differ."""
+        a, b = self.a.settings, self.b.settings
+        return tuple(name for name in a if name in b and not _alike(a[name], b[name]))
+
+    @property
+    def cause(self) -> tuple | None:
+        """What calls share that part for one cause: what they compute, and the settings that differ; None of no
+        such."""
+        told = [(name, str(self.a.settings[name]), str(self.b.settings[name])) for name in self.other_settings]
+        return (self.a.kind, self.b.kind, *told) if told else None
+
+
+def _alike(x: Any, y: Any) -> bool:
+    """Whether two settings are equal; 2 is [2, 2]."""
+    x, y = (
+        [value] * len(other) if isinstance(other, list) and not isinstance(value, list) else value
+        for value, other in ((x, y), (y, x))
+    )
+    return x == y
 
 
 def call_name(call: Call) -> str:

@@ -9,12 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...dictionary.index import BY_KIND
-from ...errors import BadInput, by_size, listed
+from ...errors import BadInput, listed
 from .carry import Carry, carried_arrays
 from .graph import Node
+from .left import LISTED, Lone, Misfit, defaults_told, lone_told, misfits_told
 
-LISTED = 12  # names in one sentence
 MOST_PARTS = 10  # of a complaint
 TRANSPOSED = ":transpose"  # behind what --map says: the weight lies the other way round
 
@@ -25,18 +24,17 @@ class Matching:
 
     pairs: list[tuple[str, str, str]] = field(default_factory=list)
     ambiguous: list[tuple[list[str], list[str]]] = field(default_factory=list)
-    unmatched: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
-    conflicts: list[str] = field(default_factory=list)
+    misfits: list[Misfit] = field(default_factory=list)
+    lone: list[Lone] = field(default_factory=list)
     weights: dict[str, str] = field(default_factory=dict)  # canonical names, a → b
     carries: dict[str, Carry] = field(default_factory=dict)  # canonical name of b → how it is made, where not as it is
     asked: list[tuple[str, str]] = field(default_factory=list)  # what the user maps that are not two layers of one kind
-    lacking: list[tuple[int, str, str]] = field(default_factory=list)  # side, kind, name of what has no counterpart
     unproven: list[tuple[str, str]] = field(default_factory=list)  # pairs that never ran, and have other names
     proved: bool = False  # whether the ends agreed with it in a run
 
     @property
     def whole(self) -> bool:
-        return not (self.ambiguous or self.conflicts or self.asked or any(self.unmatched))
+        return not (self.ambiguous or self.misfits or self.asked or self.lone)
 
     @property
     def certain(self) -> bool:
@@ -47,6 +45,12 @@ class Matching:
     def unless_better(self, tried: Matching | None) -> Matching:
         """What a run found, where it is proved or this is not whole; else this."""
         return tried if tried is not None and (tried.proved or not self.whole) else self
+
+    @property
+    def unmatched(self) -> tuple[list[str], list[str]]:
+        """The names of what has no counterpart, of either side."""
+        left, right = ([each.name for each in self.lone if each.side == side] for side in (0, 1))
+        return left, right
 
     def as_json(self) -> dict:
         """A whole matching, for the other process."""
@@ -71,33 +75,19 @@ class Matching:
 
     def complaint(self, names: tuple[str, str]) -> str:
         """What keeps the matching from being whole, what is surely wrong first, in few parts."""
-        parts = self.conflicts[:MOST_PARTS]
+        parts = [*misfits_told(self.misfits, names)]
         parts += [f"--map {x}={y} names no two weights that fit" for x, y in self.asked]
-        for side, left in zip(names, self.unmatched, strict=True):
-            if left:
-                parts.append(f"{_listed(left)} in {side} has no counterpart")
-        parts += dict.fromkeys(_defaults(self.lacking, names))
+        parts += [*lone_told(self.lone, names), *dict.fromkeys(defaults_told(self.lone, names))]
         for left, right in self.ambiguous:
             parts.append(
                 f"{_listed(left)} in {names[0]} could each be any of {_listed(right)} in {names[1]}: "
                 f"say which, such as --map {left[0]}={right[0]}"
             )
-        return "; ".join(parts[:MOST_PARTS])
+        return listed(parts, MOST_PARTS, "; ")
 
 
 def _listed(names: Sequence[str]) -> str:
     return listed([name or "the model itself" for name in names], LISTED)
-
-
-def _defaults(lacking: Sequence[tuple[int, str, str]], names: tuple[str, str]) -> Iterator[str]:
-    """Why a side may lack a weight that the other has: its framework makes the layer without, unless told."""
-    titles = {"paddle": "Paddle", "torch": "PyTorch"}
-    for side, kind, leaf in lacking:
-        framework = names[1 - side].split()[-1]
-        for argument in BY_KIND[kind].arguments if kind in BY_KIND and framework in titles else ():
-            default = argument.default_torch if framework == "torch" else argument.default_paddle
-            if leaf in argument.gives and default is False:
-                yield f"{argument.name}=False is {titles[framework]}'s default of {kind.replace('_', ' ')}"
 
 
 def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping[str, str] | None = None) -> Matching:
@@ -118,11 +108,11 @@ def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping
 
     for x, y in _pairs_of_map(a, b, layer_map or {}, matching.asked).items():
         if x in left and y in right:
-            _fits(a[x], b[y], matching.conflicts)
+            _fits(a[x], b[y], matching)
             pair(x, y, "map")
     for name in list(left):
         if name in right and left[name].kind == right[name].kind:
-            _fits(a[name], b[name], matching.conflicts)
+            _fits(a[name], b[name], matching)
             pair(name, name, "name")
     while True:
         before = len(left)
@@ -158,15 +148,16 @@ def _pairs_of_map(
     return pairs
 
 
-def _fits(x: Node, y: Node, conflicts: list[str]) -> None:
-    for leaf in x.weights:
-        if leaf in y.weights and x.weights[leaf].shape != y.weights[leaf].shape:
-            shapes = [by_size(node.weights[leaf].shape) for node in (x, y)]
-            conflicts.append(f"{x.weights[leaf].name} is {shapes[0]}, {y.weights[leaf].name} is {shapes[1]}")
-    for node, other in ((x, y), (y, x)):
+def _fits(x: Node, y: Node, matching: Matching) -> None:
+    for leaf, view in x.weights.items():
+        other = y.weights.get(leaf)
+        if other is not None and view.shape != other.shape:
+            shapes = tuple(view.shape), tuple(other.shape)
+            matching.misfits.append(Misfit((x.name, y.name), x.kind, (view.name, other.name), shapes))
+    for side, (node, others) in enumerate(((x, y), (y, x))):
         for leaf, view in node.weights.items():
-            if leaf not in other.weights and view.trained:
-                conflicts.append(f"{view.name} has no counterpart in {other.name or 'the other model'}")
+            if leaf not in others.weights and view.trained:
+                matching.lone.append(Lone(side, node.name, node.kind, leaf))
 
 
 def _by_graph(a, b, left, right, pairs, ordered_only: bool) -> list[tuple[str, str]]:
@@ -220,8 +211,8 @@ def _leftovers(left: dict[str, Node], right: dict[str, Node], matching: Matching
         if x and y:
             matching.ambiguous.append((x, y))
         else:
-            matching.unmatched[0].extend(x)
-            matching.unmatched[1].extend(y)
+            matching.lone += [Lone(0, name, left[name].kind) for name in x]
+            matching.lone += [Lone(1, name, right[name].kind) for name in y]
 
 
 def carried(matching: Matching, arrays: Mapping) -> dict:

@@ -11,13 +11,15 @@ from typing import TypeVar
 import numpy as np
 
 from ...errors import BadInput, choose
-from ..files import WeightFile, framework_of, of_framework, opened
+from ..files import opened
 from ..fit import shapes_of
 from ..formats.pytorch.tensors import dtype_named
 from ..formats.stored import Array
 from ..recipe_conversion import DTYPES, Conversion, ConvertedTensor, framework_of_target, is_floating
 from ..source_arrays import lossless
 from ..unread import unread
+from ..weight_file import WeightFile, framework_of, of_framework
+from .exports import by_export
 from .kinds import MODEL_FIRST, Layout, NotTold, by_example, by_tensor_names
 from .map_file import read_map
 from .naming import Naming, needless_prefix, prefixes, taken_off
@@ -34,6 +36,7 @@ class Told:
     Attributes:
         framework: whose layout the source is in (`--from`). like: a file of the target's framework and architecture.
         map_file: a map of weights. dtype: the floating type to write. max_shard_size: `2GB`.
+        program: of an inference export, where it does not lie beside the parameters.
     """
 
     naming: Naming = field(default_factory=Naming)
@@ -44,6 +47,7 @@ class Told:
     dtype: str | None = None
     source_dtype: str | None = None
     max_shard_size: str | None = None
+    program: str | None = None
 
 
 def convert_files(source: str, target: str, told: Told, tell: Tell = lambda done, total: None) -> Conversion:
@@ -59,17 +63,17 @@ def convert_files(source: str, target: str, told: Told, tell: Tell = lambda done
         choose(told.dtype, DTYPES, "dtype")
     if Path(target).suffix.lower() == ".pdopt":
         raise BadInput(f"{target}: is for optimiser state; write weights to a .pdparams, .pt or .safetensors file")
-    with opened(source, key=told.key, dtype=told.source_dtype, kind="weights") as whole:
+    with opened(source, key=told.key, dtype=told.source_dtype, kind="weights", program=told.program) as whole:
         file, notes = of_framework(whole, told.framework)
         origin = framework_of(file)
         given, owners, done = told.naming.of(file.path, file.arrays)
         notes += done + _beside(file) + unread(file)
         table = {name: file.names[own] for name, own in owners.items() if own in file.names}
-        made = _carried(_Given(file.path, given, owners, table), origin, into, told)
+        made = _carried(_Given(file.path, given, owners, table, file), origin, into, told)
         arrays, rows, exact = _cast(made.arrays, made.rows, told.dtype)
         kept = file.metadata if file.format == "safetensors" else {}
         content = Content(arrays, made.names, {**kept, "format": "pt"} if into == "torch" else {})
-        files, put = _written(target, content, most, plan_of(source, rows, content), tell)
+        files, put = _written(target, content, most, plan_of(source, rows, content, file.beside), tell)
     return Conversion(source, target, "", "", rows, exact, notes=[*notes, *made.notes, *put], files=files)
 
 
@@ -97,6 +101,7 @@ class _Given:
     arrays: dict[str, Array]
     owners: dict[str, str]
     table: dict[str, str]
+    file: WeightFile
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -108,7 +113,7 @@ class _Given:
         def short(part: dict[str, T]) -> dict[str, T]:
             return {name.removeprefix(prefix): value for name, value in part.items()}
 
-        return _Given(self.path, short(self.arrays), short(self.owners), short(self.table))
+        return _Given(self.path, short(self.arrays), short(self.owners), short(self.table), self.file)
 
 
 @dataclass(frozen=True)
@@ -139,8 +144,10 @@ def _carried(given: _Given, origin: str, into: str, told: Told) -> _Made:
         return replace(made, notes=[taken_off(prefix)] if prefix else [])
     if told.like:
         return _by_like(given, into, told.like)
+    if given.file.format == "pdiparams":
+        return _arranged(by_export(given.path, given.arrays, given.table, given.file.program), given, into)
     if origin == "paddle" and given.table:
-        return _arranged(by_tensor_names(given.path, given.shapes, given.table), given, into)
+        return _arranged(by_tensor_names(given.path, given.arrays, given.table), given, into)
     owner = {"paddle": "Paddle", "torch": "PyTorch"}[into]
     raise NotTold(f"{given.path}: does not tell which of its matrices {owner} has transposed; {MODEL_FIRST}")
 

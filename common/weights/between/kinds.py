@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...dictionary.entry import Weight
-from ...dictionary.index import OPERATIONS, tensor_entry
+from ...dictionary.index import BY_KIND, OPERATIONS
 from ...dictionary.operations.normalization import COUNTER
 from ...dictionary.operations.recurrent import CELLS, NO_WEIGHT
 from ...errors import BadInput, by_size, listed
+from ..exports.kinds import export_views, tensor_name
 from ..fit import LISTED
+from ..formats.stored import Array
 from ..rules import rows_of_part
+from ..view import View, joined
 from .naming import misfit_text
 from .pieces import Part, Piece
 
@@ -53,38 +56,42 @@ def _leaf(name: str) -> tuple[str, str]:
 
 def _row(tensor: str, leaf: str) -> Weight | None:
     """What the dictionary says of a weight, by Paddle's name of its tensor and the end of the weight's own name."""
-    entry, plain = tensor_entry(tensor), _OF_LAYER.sub("", leaf)
-    return next((row for row in entry.weights if row.paddle in (leaf, plain)), None) if entry else None
+    known, plain = tensor_name(tensor), _OF_LAYER.sub("", leaf)
+    rows = known.entry.weights if known and known.entry else ()
+    return next((row for row in rows if row.paddle in (leaf, plain)), None)
 
 
-def by_tensor_names(path: str, shapes: Shapes, table: Mapping[str, str]) -> Layout:
+def part_of(view: View) -> Part:
+    """What a canonical array is of its framework's tensor."""
+    shape = None if view.stored_shape is None else view.shape
+    return Part(view.stored_name, view.transposed, view.rows, shape)
+
+
+def by_tensor_names(path: str, arrays: Mapping[str, Array], table: Mapping[str, str]) -> Layout:
     """How PyTorch has the weights of a Paddle file, by what Paddle called their tensors.
 
     Raises:
-        BadInput: a matrix that may be of a Linear or not; all such are listed.
+        NotTold: a matrix whose kind of layer is not told; all such are listed.
     """
     layout = Layout({}, {}, {}, [], {})
-    seen: dict[str, str] = {}
-    unknown = []
-    for name, shape in shapes.items():
-        (owner, leaf), tensor = _leaf(name), table.get(name, "")
-        if leaf == NO_WEIGHT.paddle or (tensor and tensor in seen and any(part in CELLS for part in name.split("."))):
+    kept: dict[str, Array] = {}
+    owner: dict[str, str] = {}
+    for name, array in arrays.items():
+        again = any(part in CELLS for part in name.split(".")) and table.get(name) in owner
+        if again or _leaf(name)[1] == NO_WEIGHT.paddle:
             layout.dropped.append(name)
-            continue
-        seen[tensor] = name
-        entry, row = tensor_entry(tensor), _row(tensor, leaf)
-        if row is None and (entry is not None or (len(shape) == 2 and leaf == "weight")):
-            unknown.append(name)  # kept in place of a weight, or of a class that may be a Linear of the user's own
-            continue
-        target = owner + (row.torch if row and row.paddle == leaf else leaf)
-        turned = bool(row and row.transposed)
-        flat = (shape[-1],) if row and row.flat and len(shape) > 1 else None
-        layout.shapes[target] = flat or (shape[::-1] if turned else shape)
-        layout.pieces[target] = [Piece(Part(name, turned, shape=flat), Part(target), "its tensor's name")]
-        if row and row.name == "running_mean" and entry and entry.rows(COUNTER):
-            layout.filled[owner + COUNTER] = ()
+        else:
+            kept[name] = array
+            owner[table.get(name, name)] = name
+    views = export_views(kept, table, None)
+    unknown = [view.stored_name for view in views.values() if view.unruled and len(view.shape) == 2]
     if unknown:
         raise NotTold(f"{path}: nothing tells whether PyTorch has {listed(unknown, LISTED)} transposed; {MODEL_FIRST}")
+    for name, view in views.items():
+        layout.shapes[name] = view.shape
+        layout.pieces[name] = [Piece(part_of(view), Part(name), "its tensor's name")]
+        if view.leaf == "running_mean" and BY_KIND[view.kind].rows(COUNTER):
+            layout.filled[joined(view.owner, COUNTER)] = ()
     return layout
 
 

@@ -128,18 +128,23 @@ def shards_of(arrays: Mapping[str, Array], most: int) -> list[list[str]]:
     return groups
 
 
-def plan_of(source: str, rows: Sequence[ConvertedTensor], content: Content) -> str:
-    """What a conversion does, as text: the same text is the same conversion of the same files."""
+def plan_of(source: str, rows: Sequence[ConvertedTensor], content: Content, beside: Sequence[str] = ()) -> str:
+    """What a conversion does, as text: the same text is the same conversion of the same files.
+
+    Args:
+        beside: the other files of an inference export.
+    """
     done = [(row.name, row.shape, row.dtype, row.done) for row in rows]
-    return json.dumps([_state_of(source), done, dict(content.names), dict(content.metadata)])
+    return json.dumps([_state_of(source, beside), done, dict(content.names), dict(content.metadata)])
 
 
-def _state_of(source: str) -> list[tuple[str, int, int]]:
+def _state_of(source: str, beside: Sequence[str]) -> list[tuple[str, int, int]]:
     """Name, size and time of each file of a source."""
-    place = Path(source)
-    with place.open("rb") as file:
-        shards = list(read_index(Source(file, os.fstat(file.fileno()).st_size))) if place.suffix == ".json" else []
-    states = [(each, each.stat()) for each in (place, *(place.parent / name for name in shards))]
+    place, others = Path(source), list(map(Path, beside))
+    if place.suffix == ".json" and not others:
+        with place.open("rb") as file:
+            others = [place.parent / name for name in read_index(Source(file, os.fstat(file.fileno()).st_size))]
+    states = [(each, each.stat()) for each in (place, *others)]
     return [(str(each.resolve()), state.st_size, state.st_mtime_ns) for each, state in states]
 
 

@@ -91,13 +91,13 @@ def _view(key: str, tensor: str, shape: tuple[int, ...], layers: Mapping[str, se
     parts = tensor_name(tensor)
     if parts is None or parts.entry is None:
         return _untold(key, shape, "its name tells no kind of layer")
-    if key == tensor:
+    path, _, leaf = key.rpartition(".")
+    if re.fullmatch(rf"{parts.suffix}(_deepcopy_\d+)*", leaf):  # no structured name
         row = next((row for row in parts.entry.weights if row.suffix == parts.suffix), None)
-        path = parts.layer if "_deepcopy_" not in tensor else tensor.replace(".", "_")
+        path = path if leaf == parts.suffix else key.replace(".", "_")
         if row is None or not _complete(parts.entry, layers[parts.layer], parts.suffix[0]):
             return _untold(key, shape, f"a {parts.entry.kind} layer has other weights than {parts.layer}")
     else:
-        path, _, leaf = key.rpartition(".")
         own = re.sub(r"_l\d+(_reverse)?$", "", leaf)  # a cell's weight under a name of its layer
         row = next((row for row in parts.entry.weights if row.paddle in (leaf, own) and row.suffix), None)
         if row is None:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from ..files import WeightFile
+from ..weight_file import WeightFile
 from .kinds import export_views, tensor_name
 
 _FUSED = re.compile(r"fused?_.*|fusion_.*|.*_fuse|.*_fused|.*_fusion|fc|multihead_matmul|skip_layernorm")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-BLOCK = 512  # rows and columns turned at a time, so that they stay in the processor's cache
+BLOCK = 128  # rows and columns turned at a time, so that they stay in the processor's cache
 
 
 class Stored:

@@ -81,7 +81,8 @@ def entry_of_group(path: str, group: Mapping[str, Any], kept: Collection[str]) -
 
 def call_in_paddle(entry: Entry, numbers: Mapping[str, float]) -> str:
     """The optimizer as Paddle's code makes it, for people."""
-    words = ", ".join(f"{name}={value!r}" for name, value in arguments_of(entry, "paddle", numbers).items())
+    told = arguments_of(entry, "paddle", numbers).items()
+    words = ", ".join(f"{name}={value!r}" for name, value in told if value is not False)
     return f"paddle.{entry.paddle.classes[0]}({words}, …)"
 
 

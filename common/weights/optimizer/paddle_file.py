@@ -38,37 +38,34 @@ def from_paddle(path: str, entry: Entry, groups: list[Group], kept: Accumulators
 def _unscaled(path: str, array: np.ndarray, scale: str, numbers: Mapping[str, float]) -> np.ndarray:
     if not numbers[scale]:
         raise BadInput(f"{path}: {scale} is 0, and Paddle keeps the buffer of momentum times it; say another {scale}")
-    return (array.astype(np.float64) / numbers[scale]).astype(array.dtype)
+    return array.astype(np.float64) / numbers[scale]  # rounded when it is written
 
 
 def to_pdopt(state: State, tensor_names: Mapping[str, str]) -> dict[str, Any]:
-    """A `.pdopt` with its keys in Paddle's own order.
+    """A `.pdopt`: what is kept, moment by moment, then the powers of betas.
 
     Args:
         tensor_names: name in the state dict → Paddle's tensor name.
     """
-    entry, content = state.entry, {}
+    entry = state.entry
+    content: dict[str, Any] = {}
     always, _ = kept_by(entry)
     for moment, row in entry.state.items():
         arrays = state.kept.get(moment, {})
         for name in state.stepped if arrays or row.paddle in always else ():
-            array = arrays[name] if name in arrays else np.zeros_like(_any(state, name))
+            array = arrays[name] if name in arrays else np.zeros_like(state.first_of(name))
             numbers = state.numbers_of(name)
             content[_key(state, tensor_names, name, row.paddle)] = _as_kept(entry, _scaled(array, row.scale, numbers))
     for number in entry.powers:
         for name in state.stepped:
-            dtype = str(_as_kept(entry, _any(state, name)).dtype)
+            dtype = str(_as_kept(entry, state.first_of(name)).dtype)
             power = beta_power(state.numbers_of(name)[number], state.steps[name], dtype)
             content[_key(state, tensor_names, name, power_key(number))] = power
-    if state.masters:
-        # Paddle makes the keys of moments from the tensors' own names, which a pair keeps.
-        content[MASTERS] = {tensor_names[name]: (tensor_names[name] + MASTER, array) for name, array in
-                            state.masters.items()}  # fmt: skip
+    if state.masters:  # Paddle makes the keys of moments from these tensors' own names, which pairs keep
+        copies = {tensor_names[name]: array for name, array in state.masters.items()}
+        content = {key: (key, array) for key, array in content.items()}  # else those stay bare arrays
+        content[MASTERS] = {tensor: (tensor + MASTER, array) for tensor, array in copies.items()}
     return content | ({SCHEDULE: state.schedule} if state.schedule else {})
-
-
-def _any(state: State, name: str) -> np.ndarray:
-    return next(arrays[name] for arrays in state.kept.values() if name in arrays)
 
 
 def _key(state: State, tensor_names: Mapping[str, str], name: str, word: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,16 @@ class State:
     def stepped(self) -> list[str]:
         """The parameters of which something is kept."""
         return list(dict.fromkeys([*(name for arrays in self.kept.values() for name in arrays), *self.steps]))
+
+    def first_of(self, name: str) -> np.ndarray:
+        """The first that is kept of a parameter, whose type is that of all."""
+        return next(arrays[name] for arrays in self.kept.values() if name in arrays)
+
+    def in_float64(self) -> State:
+        """The same without master weights, to go on in float64."""
+        kept = {moment: {name: array.astype(np.float64) for name, array in arrays.items()}
+                for moment, arrays in self.kept.items()}  # fmt: skip
+        return replace(self, kept=kept, masters={})
 
     def numbers_of(self, name: str) -> dict[str, float]:
         return next(group.numbers for group in self.groups if name in group.names)

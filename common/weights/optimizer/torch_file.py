@@ -122,7 +122,7 @@ def _parts_of(state: State, name: str) -> dict[str, Any]:
     parts = {}
     for moment, kept in entry.state.items():
         if name in state.kept.get(moment, {}) and (not kept.when or numbers.get(kept.when)):
-            parts[kept.torch] = state.kept[moment][name]
+            parts[kept.torch] = state.kept[moment][name].astype(state.first_of(name).dtype, copy=False)
     if not parts or not entry.counted:
         return parts
     return {"step": np.array(state.steps.get(name, 0), np.float32), **parts}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ....errors import BadInput, by_size
+from ....errors import BadInput
 from ..layers import TRANSPOSED, Matching
 from .fills import fills
-from .leftovers import alike
 from .owners import NEVER, Owner
 from .pieces import carries_of
 from .search import Result
+from .told_left import left_told
 from .trial import Found
 
 HOW = {"order": "trial"}  # what nothing but its size and place tells is held to be right where the ends agree
@@ -97,38 +97,10 @@ def matching_of(found: Result, a: Mapping[str, Owner], b: Mapping[str, Owner]) -
             made.weights[carry.names[0]] = name
         else:
             made.carries[name] = carry
-    _tell_left(found, made)
+    made.misfits, made.lone = left_told(found, a, b)
     made.unproven = [
         (each.owner.path, owner.path)
         for owner, each in found.pairs
         if NEVER in (owner.order, each.owner.order) and each.how not in ("map", "name")
     ]
     return made
-
-
-def _tell_left(found: Result, made: Matching) -> None:
-    """What is left: pairs that differ in size, those that differ alike told once; and what has no counterpart."""
-    left, right = (
-        [(leaf, piece, owner) for owner in side for leaf, piece in owner.trained.items()] for side in found.left
-    )
-    alike_sizes: dict[tuple, list[tuple[str, str]]] = {}
-    for each in list(left):
-        _, piece, owner = each
-        near = [
-            other
-            for other in right
-            if (other[2].path == owner.path or other[2].kind == owner.kind)
-            and len(other[1].shape) == len(piece.shape)
-            and other[1].shape != piece.shape
-        ]
-        best = max(near, key=lambda other: alike(other[1].weight, piece.weight), default=None)
-        if best is not None:
-            key = piece.shape, best[1].shape
-            alike_sizes.setdefault(key, []).append((piece.weight, best[1].weight))
-            left.remove(each)
-            right.remove(best)
-    for (one, other), pairs in alike_sizes.items():
-        more = f", and {len(pairs) - 1} more pairs like these" if len(pairs) > 1 else ""
-        made.conflicts.append(f"{pairs[0][0]} is {by_size(one)}, {pairs[0][1]} is {by_size(other)}{more}")
-    made.unmatched = [piece.weight for _, piece, _ in left], [piece.weight for _, piece, _ in right]
-    made.lacking = [(side, owner.kind, leaf) for side, each in enumerate((left, right)) for leaf, _, owner in each]

@@ -11,6 +11,7 @@ import numpy as np
 
 from ....traces.reading import Call
 from ..values import ValueTable
+from .activated import activated
 from .fills import MOST, fills, likeness
 from .owners import NEVER, Owner
 from .pieces import Move
@@ -76,22 +77,28 @@ class Trial:
         """Recognise the owners at a call; the arrays that its outputs are to become, where they are not a's already."""
         owners = [owner for owner in self.units[unit] if owner.key not in self.found and not self._in_parts(owner)]
         classes = self._classes(given)
-        well = True
-        if owners and unit not in self._done:
+        recognised = well = not owners or unit in self._done
+        if not well:
             self._done.add(unit)
-            well = self._recognised(owners, classes, run) or self._taken_apart(owners, classes, run)
+            recognised = self._recognised(owners, classes, run)
+            well = recognised or self._taken_apart(owners, classes, run)
             if not well:
                 self._nearest(owners, classes)
         self.log.append((unit, well and bool(classes)))
         known = [self.found[key] for key in self._keys(unit) if key in self.found]
+        if owners and recognised:  # just now, and so its weights are there and what it makes is a's
+            return self._gone_on(known)
         made = run([move for each in known for move in each.moves])
-        if not made or self._holds(made[0]):
-            self._cursor = max([each.owner.order for each in known if each.owner.order < NEVER], default=self._cursor)
-            return None
-        if well and any(owner.key[1] >= 0 for each in known for owner in [each.owner]):
+        if not made or self._holds(made[0]) or self._activated([each.owner for each in known], made[0]):
+            return self._gone_on(known)
+        if well and any(each.owner.part >= 0 for each in known):
             return None
         self.forced_outputs = True
         return self._as_a_made(known, made)
+
+    def _gone_on(self, known: Iterable[Found]) -> None:
+        """What is sought next comes behind these."""
+        self._cursor = max([each.owner.order for each in known if each.owner.order < NEVER], default=self._cursor)
 
     def _keys(self, unit: str) -> list[Key]:
         paths = {owner.path for owner in self.units[unit]}
@@ -105,6 +112,14 @@ class Trial:
 
     def _holds(self, array: np.ndarray) -> bool:
         return next(self.a.table.found(array), None) is not None
+
+    def _activated(self, owners: Iterable[Owner], made: np.ndarray) -> bool:
+        """Whether a layer makes what the last of a's does, but for an activation that one of them has inside."""
+        last = _last(owners)
+        if last is None:
+            return False
+        theirs = self.a.load(last.made[0])
+        return activated(made, theirs) or activated(theirs, made)
 
     def _free(self, sizes: tuple[int, ...]) -> list[Owner]:
         """Owners of a that nobody has taken, and parts, of some sizes; those nearest behind the last one first."""
@@ -127,7 +142,7 @@ class Trial:
         for chosen in islice(self._choices(owners, classes), MOST):
             for moves in islice(self._together(owners, chosen), MOST):
                 made = run([move for each in moves for move in each])
-                if made and self._holds(made[0]):
+                if made and (self._holds(made[0]) or self._activated(chosen, made[0])):
                     self._accept(owners, chosen, moves, classes, "value")
                     return True
         return False
@@ -195,8 +210,9 @@ class Trial:
             free = self._free(owner.sizes)
             if classes and any(x.kind == "parameter" and len(x.trained) == 1 for x in self.a.owners.values()):
                 free = [x for x in free if x.given & classes]  # else it may be one whose weights lie by themselves
+            near = [x for x in free if x.given & classes] or free[: 2 * NEAREST]
             best = sorted(
-                free[: 2 * NEAREST],
+                near,
                 key=lambda x: (x.key != self.forced.get(owner.key), x.path != self.proposed.get(owner.path),
                                x.kind != owner.kind, x.order < self._cursor, -round(likeness(x.path, owner.path), 1)),
             )  # fmt: skip
@@ -208,10 +224,9 @@ class Trial:
 
     def _as_a_made(self, known: list[Found], made: list[np.ndarray]) -> list[np.ndarray | None] | None:
         """What a's layer made, in b's layout, so that what follows is recognised by value again."""
-        wholes = [each.owner for each in known if each.owner.part < 0 and each.owner.made]
-        if not wholes:
+        last = _last(each.owner for each in known)
+        if last is None:
             return None
-        last = max(wholes, key=lambda owner: owner.order)
         self._cursor = last.order
         arrays = [self.a.load(number) for number in last.made]
         if len(arrays) < len(made):
@@ -220,6 +235,13 @@ class Trial:
             array if array.shape == own.shape else _turned(array, own.shape)
             for array, own in zip(arrays, made, strict=False)
         ]
+
+
+def _last(owners: Iterable[Owner]) -> Owner | None:
+    """The layer that is called last, of those that are no part of one."""
+    return max(
+        (owner for owner in owners if owner.part < 0 and owner.made), key=lambda owner: owner.order, default=None
+    )
 
 
 def _columns(array: np.ndarray, rows: Sequence[Sequence[int]]) -> list[np.ndarray]:

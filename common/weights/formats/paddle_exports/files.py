@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -125,12 +125,12 @@ def read_from_folder(folder: Path) -> Export:
         lone = place.with_suffix(PARAMETERS) if place.suffix in PROGRAMS else None
         with _opened(lone if lone and lone.is_file() else place) as source:
             if lone and lone.is_file():
-                return read_from_parameters(source, lone, None)
-            return read_from_program(source, place)
+                return _found(lone, read_from_parameters(source, lone, None))
+            return _found(place, read_from_program(source, place))
     alone = next((place for place in heads if place.suffix == PARAMETERS or place.name in UNNAMED), None)
     if alone:
         with _opened(alone) as source:
-            return read_from_parameters(source, alone, None)
+            return _found(alone, read_from_parameters(source, alone, None))
     records = [place for place, head in heads.items() if is_record(head) or not head]
     if not any(heads[place] for place in records):
         raise Malformed("it is a folder without a Paddle export", "name a weight file in it")
@@ -138,7 +138,12 @@ def read_from_folder(folder: Path) -> Export:
     for place in records:
         with _opened(place) as source:
             arrays[place.name] = read_one(source)
-    return Export(arrays, None, {}, ())
+    return Export(arrays, None, {}, tuple(map(str, records)))
+
+
+def _found(place: Path, whole: Export) -> Export:
+    """An export of which nobody named the file that was read first."""
+    return replace(whole, beside=(str(place), *whole.beside))
 
 
 def _programs_beside(path: Path) -> list[Path]:

@@ -62,10 +62,34 @@ def test_wrapped_models_run_and_are_named_as_they_were_written(wrapped):
     assert sorted(model.stored) == ["a.bias", "a.weight", "b.bias", "b.weight"]
 
 
-def test_what_paddle_has_made_static_runs_as_it_was_written():
-    one = paddle.jit.to_static(PaddleTwo())
-    verdict = align(one, Two(), "4,3", **QUICK)
+class PaddleStatic(PaddleTwo):
+    forward = paddle.jit.to_static(PaddleTwo.forward, full_graph=True)
+
+
+def of_a_part():
+    model = PaddleTwo()
+    model.b = paddle.jit.to_static(model.b, full_graph=True, input_spec=[paddle.static.InputSpec([None, 3], "float32")])
+    return model
+
+
+@pytest.mark.parametrize("made", [lambda: paddle.jit.to_static(PaddleTwo()), PaddleStatic, of_a_part])
+def test_what_paddle_has_made_static_runs_as_it_was_written(made):
+    verdict = align(made(), Two(), "4,3", **QUICK)
     assert verdict.ok, verdict.sentence
+    assert {x for x, _, _ in verdict.matching.pairs} == {"a", "b"}
+
+
+def test_what_paddle_has_exported_or_cannot_show_is_named(tmp_path):
+    paddle.jit.save(paddle.jit.to_static(PaddleStatic()), str(tmp_path / "net"), [paddle.static.InputSpec([4, 3])])
+    with pytest.raises(BadInput, match="it is an export, whose inside nobody sees"):
+        UserModel("paddle", paddle.jit.load(str(tmp_path / "net")), Plan(as_inputs("4,3")))
+    model = PaddleTwo()
+    paddle.enable_static()
+    try:
+        with pytest.raises(BadInput, match=r"call paddle\.disable_static\(\) first"):
+            align(model, Two(), "4,3", **QUICK)
+    finally:
+        paddle.disable_static()
 
 
 def test_what_nobody_can_watch_is_named():
