@@ -12,6 +12,7 @@ EXAMPLES = """examples:
   dualport align --paddle pd.py:Tagger --torch pt.py:Tagger --input tokens=2,16:int64:0..999 --args width=8
   dualport align --paddle pd.py:Net --torch pt.py:Net --input 4,1,28,28 --device torch=cuda,paddle=cpu
   dualport align --paddle pd.py:Net --torch pt.py:Net --input 4,1,28,28 --direction torch-to-paddle --weights net.pt
+  dualport align --paddle pd.py:Net --torch pt.py:Net --input 4,1,28,28 --map-file map.json
 
 Weights are carried by the kind of each layer: matched by name first, then by what feeds them; nothing is guessed.
 exit codes: 0 the same system, 1 different systems, 2 bad input, 3 a framework or a device is missing
@@ -40,6 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", metavar="FILE", help="trained weights of the side that gives them")
     parser.add_argument("--map", action="append", default=[], metavar="PADDLE=TORCH", help="the path of a layer in "
                         "Paddle's model, =, its path in PyTorch's; may be repeated")  # fmt: skip
+    parser.add_argument("--map-file", metavar="FILE", help="a map of weights that `dualport map` wrote, as it is or "
+                        "corrected: which layer is which")  # fmt: skip
     add_outcome_options(parser)
 
 
@@ -60,9 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
     from dualport.backends.models.align import DIRECTIONS, Pair, align_pair
     from dualport.common.atomic import make_folder
     from dualport.common.compare.matching.layers import parse_map
+    from dualport.common.weights.between.map_file import read_map
     from dualport.scripts.terminal.comparison import show
     from dualport.scripts.terminal.tracing_progress import TracingProgress
 
+    mapped = read_map(arguments.map_file).layer_map if arguments.map_file else {}
     pair = Pair(
         models={side: getattr(arguments, side) for side in sides},
         plan=plan,
@@ -70,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         losses={side: value for side, value in given["loss"].items() if value},
         optimizers={side: value for side, value in given["optimizer"].items() if value},
         direction=choose(arguments.direction, DIRECTIONS, "direction"),
-        layer_map=parse_map(arguments.map),
+        layer_map=mapped | parse_map(arguments.map),
         devices=devices,
         weights=arguments.weights,
     )

@@ -29,6 +29,7 @@ COMMANDS = {
     "diff": ("diff", "hold two traces against each other; needs neither framework"),
     "lookup": ("lookup", "what both frameworks call a layer, function or optimizer, and where they differ"),
     "convert": ("convert", "weights and optimiser state between the frameworks; needs neither of them"),
+    "map": ("map_models", "write down which weight of a Paddle model is which of a PyTorch model, to read and correct"),
     "inspect": ("inspect_file", "say what a weight file holds, without running anything in it"),
 }
 

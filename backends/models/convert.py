@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -30,10 +29,9 @@ from ...common.weights.model_conversion import (
 )
 from ...common.weights.recipe_conversion import Conversion, ConvertedTensor, framework_of_target
 from ...common.weights.source_arrays import beside, in_types_of
-from ...common.weights.weight_file import WeightFile, framework_of, of_framework
-from .. import installed
+from ...common.weights.weight_file import framework_of, of_framework
+from .conversion.exports import Parts, arrays_of, with_export
 from .conversion.pairing import sides_of
-from .load import is_export
 from .model import UserModel
 from .run_both import outputs_compared
 
@@ -53,13 +51,6 @@ class Converted:
     @property
     def agrees(self) -> bool:
         return all(row.ok for row in self.checks)
-
-
-def under_model_names(exported: Any, file: WeightFile) -> dict[str, np.ndarray]:
-    """The arrays of an export's file under the names that they have in the model which is made of it."""
-    stored = exported.stored_names
-    variables = {file.names.get(name, name): array for name, array in file.arrays.items()}
-    return {stored[variable]: array for variable, array in variables.items() if variable in stored}
 
 
 class _PartError(Exception):
@@ -100,21 +91,20 @@ def convert_model(
     into = framework_of_target(source, target)
     file, notes = of_framework(read(source, kind="weights", key=key, dtype=source_dtype, program=program), framework)
     origin = framework_of(file)
-    if file.program is not None and set(models) == {into} != {origin} and installed(origin):
-        models = {origin: source, **models}  # an export is a model itself
-        arguments = {**(arguments or {}), origin: f"program={program}" if program else ""}
+    parts, told = with_export(Parts(models, arguments or {}, origin, inputs), file, program, into)
+    models, origin = parts.models, parts.origin
     if verify and len(models) < 2:
         raise BadInput("--verify runs both models: give --paddle and --torch")
     if Path(target).suffix.lower() == ".pdopt":
         raise BadInput(f"{target}: is for optimiser state; write weights to a .pdparams, .pt or .safetensors file")
     if origin == into:
         raise BadInput(f"{source}: is {origin}'s already; name a {'.pt' if origin == 'paddle' else '.pdparams'} file")
-    sides = sides_of(models, origin, into, arguments or {}, inputs, layer_map or {})
+    sides = sides_of(models, origin, into, parts.arguments, parts.inputs, layer_map or {})
     user_models, layouts, matching, pairs = sides.user_models, sides.layouts, sides.matching, sides.pairs
     reference = models.get(origin) or models[into]
-    arrays = under_model_names(user_models[origin].model, file) if is_export(models.get(origin)) else file.arrays
+    arrays = arrays_of(file, models.get(origin), user_models.get(origin))
     given, _, dropped = (naming or Naming()).of(source, arrays)
-    notes += beside(file)
+    notes += [*told, *beside(file)]
     given, more = without_prefix(given, layouts[origin].shapes.keys() - needless(layouts[origin]))
     canonical = canonical_of(source, given, layouts[origin], reference)
     types = {name: array.dtype for name, array in user_models[into].stored.items()} if into in user_models else {}
@@ -135,10 +125,10 @@ def convert_model(
     whole = Conversion(source, target, reference, "model", rows, exact)
     done = Converted(whole, user_models, matching, framework_arrays(layouts[origin], canonical), notes)
     check = verify is not False and len(models) == 2
-    must = bool(verify or inputs)
+    must = bool(verify or parts.inputs)
     if max_shard_size:
         if check:
-            _verify(done, (origin, into), arrays, inputs, must)
+            _verify(done, (origin, into), arrays, parts.inputs, must)
         if done.agrees:
             content = Content(arrays, names or {}, {"format": "pt"} if into == "torch" else {})
             _, put = write_shards(target, content, bytes_of(max_shard_size), plan_of(source, rows, content))
@@ -151,7 +141,7 @@ def convert_model(
         if not comes_back(moved, {name: name for name in moved}, layouts[into], again):
             raise BadInput(f"{target}: does not come back as it was; nothing is written, please report this")
         if check:
-            _verify(done, (origin, into), again, inputs, must)
+            _verify(done, (origin, into), again, parts.inputs, must)
             if not done.agrees:
                 raise _PartError
     return done

@@ -31,15 +31,15 @@ class Randomness:
 
     Attributes:
         paused: what is drawn now is the kit's own affair.
-        drawn: for each draw its purpose, how many numbers, and the user's line. unshared: what the kit has no numbers
-            for, with the line.
+        drawn: for each draw its purpose, how many numbers, the user's line, and the shape. unshared: what the kit has
+            no numbers for, with the line.
     """
 
     draws: Draws
     seed: int
     step: int
     paused: bool = False
-    drawn: list[tuple[str, int, str]] = field(default_factory=list)
+    drawn: list[tuple[str, int, str, tuple[int, ...]]] = field(default_factory=list)
     unshared: list[tuple[str, str]] = field(default_factory=list)
     _turns: dict[tuple[int, str, int], int] = field(default_factory=dict)  # (place, purpose, size) → turn of that size
     _counts: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Randomness:
         fresh = int(stream(self.seed, "python", self.step).integers(2**32))
         with _python_seeded(fresh, modules) as used, self.draws.given(self):
             yield
-        self.drawn += [(name, 0, "") for name in used]
+        self.drawn += [(name, 0, "", ()) for name in used]
 
     @contextlib.contextmanager
     def again(self) -> Iterator[None]:
@@ -100,7 +100,7 @@ class Randomness:
         key = self.draws.place(), purpose, size
         if key not in self._turns:
             self._turns[key] = self._counts[purpose, size] = self._counts.get((purpose, size), -1) + 1
-            self.drawn.append((purpose, size, users_line()))
+            self.drawn.append((purpose, size, users_line(), tuple(shape)))
         return stream(self.seed, purpose, self.step, size, self._turns[key])
 
     def _then(self, array: np.ndarray) -> np.ndarray:

@@ -77,20 +77,19 @@ def _any(run: Run, name: str) -> bool:
 def _drawn_alone(sides: Sides) -> Iterator[str]:
     """Draws of a purpose and a size that one side makes more often than the other."""
     told = [(run.note("draws") or {}).get("drawn", []) for run in sides.main]
-    counts = [Counter((purpose, size) for purpose, size, _ in each) for each in told]
+    counts = [Counter((purpose, size) for purpose, size, *_ in each) for each in told]
     for side, each, mine, others in zip(sides.names, told, counts, counts[::-1], strict=True):
         more = mine - others
-        lines = [_draw(purpose, size, where) for purpose, size, where in each if more[purpose, size]]
+        lines = [_draw(purpose, size, where) for purpose, size, where, _ in each if more[purpose, size]]
         if lines:
             yield wording.NOTES["drawn alone"].format(side, listed(list(dict.fromkeys(lines)), LISTED, "; "))
 
 
 def _draw(purpose: str, size: int, where: str) -> str:
-    what = wording.DRAWN["python" if not size else "numbers"].format(purpose, size)
-    return f"{what} ({where})" if where else what
+    return wording.placed(wording.DRAWN["python" if not size else "numbers"].format(purpose, size), where)
 
 
 def _unshared(sides: Sides) -> Iterator[str]:
     for run in sides.main:
         for name, where in (run.note("draws") or {}).get("unshared", []):
-            yield wording.NOTES["not shared"].format(f"{name} ({where})" if where else name)
+            yield wording.NOTES["not shared"].format(wording.placed(name, where))

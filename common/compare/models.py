@@ -17,6 +17,7 @@ from ..traces.reading import Call, Run, Trace
 from . import wording
 from .exercised import notes_on_reach
 from .facts import Rewritten
+from .masks import notes_on_masks
 from .matching.calls import CallPair, call_name, pair_calls
 from .matching.graph import Node, nodes_of
 from .matching.layers import LISTED, Matching, match_nodes
@@ -161,6 +162,7 @@ def diff(
                 fold_backward(backward, cuts)
             rungs += backward + step_rungs(sides, matching, pairs)
         notes += _notes(sides)
+        notes += [] if all(row.same for row in forward.rows) else notes_on_masks(sides)
     notes += _on_matching(matching)
     notes += notes_on_reach(a, b, passes, matching)
     rungs.append(_known(a, b, layers, passes[modes[0]]))

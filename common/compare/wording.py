@@ -93,6 +93,9 @@ NOTES = {
     "unproven": "never ran on these inputs, and matched by name and size alone: {}",
     "no gradient arrives": "no gradient arrives at {}: what they do was not exercised",
     "drawn alone": "{} alone draws {}",
+    "drawn over other axes": "{} numbers are drawn over {} and {}: in another order, so that masks of them differ",
+    "kept below": "{} keeps where drawn numbers are below a chance ({}), and Bernoulli draws and dropout here where "
+    "they are at least 1 - chance: written as `>= 1 - chance`, both have one mask",
     "not shared": "{} draws random numbers that the kit cannot share",
     "explanation failed": "an explanation of {} was left out: it failed ({}: {}), and the verdict does not rest on it",
     "other layouts": "inner values in another layout or shape: {}; what follows agrees",
@@ -175,6 +178,11 @@ def remark(cause: Cause | None, place: Place) -> str:
         case facts.BeginsNaN(where):
             return f"NaN begins at {begins(where)}"
     return ""
+
+
+def placed(what: str, where: str) -> str:
+    """Something with the line that it is in, where that is known."""
+    return f"{what} ({where})" if where else what
 
 
 def begins(where: Mapping[str, str]) -> str:

@@ -136,7 +136,7 @@ def _carry(
             rows.append(ConvertedTensor(old, array.shape, array.dtype.name, "dropped"))
             continue
         turned = entry.turn(array) if origin != into else array
-        out[new] = cast(turned, dtype)
+        out[new] = _cast(turned, dtype)
         done = "transposed" if entry.transposed and origin != into else "kept" if old == new else f"renamed from {old}"
         if dtype and out[new].dtype != array.dtype:
             done += f", from {array.dtype.name}"
@@ -144,7 +144,7 @@ def _carry(
     return out, rows
 
 
-def cast(array: np.ndarray, dtype: str | None) -> np.ndarray:
+def _cast(array: np.ndarray, dtype: str | None) -> np.ndarray:
     """A floating array in another floating type; whole numbers stay as they are."""
     if dtype is None or not is_floating(array.dtype):
         return array

@@ -35,7 +35,7 @@ COMPARE_FLOORS = (
     ("facts row wording ladder judge lockstep", "matching", "witness"),
     ("verdict", "agreement", "rounding"),
     ("rungs",),
-    ("regions", "exercised"),
+    ("regions", "exercised", "masks"),
     ("models", "recipes"),
     ("explanation", "summary", "located"),
 )

@@ -15,6 +15,7 @@ from ....common.weights.model_conversion import Layout, layout_of, other_layout,
 from ....common.weights.rules import with_aliases
 from ..model import UserModel
 from ..start_weights import match_models, sketch
+from .exports import EXPORT
 
 
 @dataclass
@@ -55,7 +56,8 @@ def sides_of(
     """
     plan = Plan(list(inputs), dtypes=("float32",), modes=("eval",))
     user_models = {
-        name: UserModel(name, reference, plan, arguments.get(name, "")) for name, reference in models.items()
+        name: UserModel("paddle" if name == EXPORT else name, reference, plan, arguments.get(name, ""))
+        for name, reference in models.items()
     }
     for model in user_models.values():
         require_rules(model.views)

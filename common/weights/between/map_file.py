@@ -7,7 +7,8 @@ is one weight, with the names of both frameworks; it is good for both directions
     {"paddle": "attn.q_proj.bias", "torch": "attn.in_proj_bias", "torch_rows": [0, 64]}
 
 A side is seen in `…_shape` where that is not the tensor's own, then with its axes exchanged (`…_transposed`), then some
-of its rows (`…_rows`, the end left out); so seen, both hold the same numbers. Every name begins with that of its layer.
+of its rows (`…_rows`, the end left out); so seen, both hold the same numbers. Every name begins with that of its layer,
+or, where it is packed with others, of the layer around it.
 """
 
 from __future__ import annotations
@@ -211,15 +212,23 @@ def _piece(line: dict[str, Any]) -> Piece:
     return Piece(parts[0], parts[1], str(line.get("found", "")))
 
 
+def _lies_in(part: Part, owner: str) -> bool:
+    """Whether a tensor's name begins with that of its layer; rows may be of the layer around it, which packs them."""
+    around = owner.rpartition(".")[0] if part.rows else owner
+    return not around or part.name == owner or part.name.startswith(f"{around}.")
+
+
 def _faults(weight_map: WeightMap) -> list[str]:
     """What cannot be right in a map, a few words each."""
     wrong = []
     for layer in weight_map.layers:
         for piece in layer.weights:
             for side in SIDES:
-                owner, name = getattr(layer, side), piece.side(side).name
-                if owner and name != owner and not name.startswith(f"{owner}."):
-                    wrong.append(f"{name} does not begin with {owner}, the layer of {side}'s that it is listed with")
+                owner, part = getattr(layer, side), piece.side(side)
+                if not _lies_in(part, owner):
+                    wrong.append(
+                        f"{part.name} does not begin with {owner}, the layer of {side}'s that it is listed with"
+                    )
     for piece in weight_map.pieces:
         shapes = {side: weight_map.tensors[side].get(piece.side(side).name) for side in SIDES}
         if fault := fault_of(piece, shapes):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from ...errors import BadInput, by_size
 
 Shape = tuple[int, ...]
-MOST_PLACES = 100_000  # of a search through the ways to share out parameters
+MOST_WORK = 2_000_000  # places of tuples made in a search through the ways to share out parameters: a second
 
 
 def names_of_numbers(
@@ -67,18 +67,19 @@ def _shared_out(path, groups, order: list[str], kept, shapes, hint: str) -> list
     wanted = [[kept.get(number) for number in group["params"]] for group in groups]
     # How many parameters each group has got → (in how many ways, 2 for more; which group got the last one)
     reached: list[dict[tuple[int, ...], tuple[int, int]]] = [{(0,) * len(groups): (1, -1)}]
+    work = 0
     for name in order:
         after: dict[tuple[int, ...], tuple[int, int]] = {}
         for places, (ways, _) in reached[-1].items():
-            for group, place in enumerate(places):
-                if place < len(wanted[group]) and wanted[group][place] in (None, shapes[name]):
-                    there = (*places[:group], place + 1, *places[group + 1 :])
-                    after[there] = (min(2, after.get(there, (0, 0))[0] + ways), group)
+            taking = [group for group, place in enumerate(places)
+                      if place < len(wanted[group]) and wanted[group][place] in (None, shapes[name])]  # fmt: skip
+            work += len(groups) * (1 + len(taking))
+            for group in taking if work <= MOST_WORK else ():
+                there = (*places[:group], places[group] + 1, *places[group + 1 :])
+                after[there] = (min(2, after.get(there, (0, 0))[0] + ways), group)
         reached.append(after)
-        if sum(map(len, reached)) > MOST_PLACES:
-            break
     places = tuple(map(len, wanted))
-    ways = reached[-1].get(places, (0, -1))[0] if len(reached) == len(order) + 1 else 2
+    ways = reached[-1].get(places, (0, -1))[0] if work <= MOST_WORK else 2
     if ways != 1:
         few = "could be shared in several ways from" if ways else "fit no way of sharing"
         raise BadInput(f"{path}: the parameters of its {len(groups)} groups {few} the model's in their order; {hint}")

@@ -56,7 +56,11 @@ def of_group(path: str, entry: Entry, group: Mapping[str, Any]) -> dict[str, flo
 
 def flattened(group: Mapping[str, Any]) -> dict[str, Any]:
     """`betas` as `betas[0]` and `betas[1]`, which the entries speak of."""
-    return {**group, **{f"betas[{place}]": beta for place, beta in enumerate(group.get("betas", ()))}}
+    betas = group.get("betas")
+    return {
+        **group,
+        **{f"betas[{n}]": beta for n, beta in enumerate(betas if isinstance(betas, (list, tuple)) else ())},
+    }
 
 
 def entry_of_group(path: str, group: Mapping[str, Any], kept: Collection[str]) -> Entry:
@@ -73,10 +77,8 @@ def entry_of_group(path: str, group: Mapping[str, Any], kept: Collection[str]) -
         foreign = "momentum_decay" in told or (kind == "adamax" and DECOUPLED in told)  # of NAdam, of RAdam
         if words <= set(told) and set(kept) <= may and not foreign:
             return KEEPING["sgd"] if kind == "momentum" and not told["momentum"] else entry
-    raise BadInput(
-        f"{path}: keeps {', '.join(sorted(kept)[:6]) or 'nothing'} with {', '.join(list(group)[:6])}, which is no "
-        f"optimizer of these: {KINDS}"
-    )
+    names, settings = (", ".join(sorted(map(str, words))[:6]) or "nothing" for words in (kept, group))
+    raise BadInput(f"{path}: keeps {names} with {settings}, which is no optimizer of these: {KINDS}")
 
 
 def call_in_paddle(entry: Entry, numbers: Mapping[str, float]) -> str:

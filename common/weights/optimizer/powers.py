@@ -13,6 +13,7 @@ from .adam_steps import BETA1, BETA2, exponents, powers
 from .numbers import defaults, shown
 from .paddle_keys import Accumulators, power_key
 
+NEAR = 16  # steps by which a rounded power may run out before or after the exact one
 TRIED = {"beta1": BETA1, "beta2": BETA2}
 
 
@@ -69,11 +70,11 @@ def _steps(pair: Sequence[np.floating], betas: Sequence[float]) -> int | None:
         if beta == 0:
             continue
         if _run_out(power):
-            least = max(least, len(powers(beta, power.dtype.str)) - 2)
+            least = max(least, len(powers(beta, power.dtype.str)) - NEAR)
             continue
         steps = exponents(power, beta)
         told = steps if told is None else told & steps
     if told is None:
-        return least + 2
+        return least + 2 * NEAR
     fitting = {step for step in told if step >= least}
     return fitting.pop() if len(fitting) == 1 else None

@@ -147,6 +147,31 @@ def test_what_one_side_alone_draws_is_named():
     assert any("paddle alone draws from NumPy's random" in note for note in found.notes)
 
 
+def test_masks_over_other_axes_are_named():
+    found = compared(
+        lambda h: pf.dropout(sequences(h).transpose([0, 2, 1]), 0.3).transpose([0, 2, 1]),
+        lambda h: tf.dropout(sequences(h), 0.3),
+    )
+    assert not found.ok
+    (note,) = (note for note in found.notes if "in another order" in note)
+    assert note.startswith("uniform numbers are drawn over paddle's [2, 8, 2] (test_align_randomness.py:")
+    assert "torch's [2, 2, 8]" in note
+
+
+def test_a_mask_of_what_lies_below_a_chance_is_named():
+    def below(h):
+        return h * (paddle.rand(h.shape, h.dtype) < 0.7).astype(h.dtype)
+
+    found = compared(below, lambda h: h * torch.bernoulli(torch.full_like(h, 0.7)))
+    assert not found.ok
+    assert any(
+        note.startswith("paddle keeps where drawn numbers are below a chance (__lt__ at") for note in found.notes
+    )
+    found = compared(below, lambda h: h * (torch.rand_like(h) < 0.7))
+    assert found.ok
+    assert not any("below a chance" in note for note in found.notes)
+
+
 def test_what_cannot_be_shared_is_named():
     def truncated(h):
         drawn = paddle._C_ops.truncated_gaussian_random(

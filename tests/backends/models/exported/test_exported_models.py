@@ -15,7 +15,7 @@ from dualport.backends import load_backend
 from dualport.backends.models.load import make_model
 from dualport.common.errors import BadInput
 from dualport.scripts.command_line import main
-from exported_models import TorchPicture
+from exported_models import Many, TorchPicture
 
 from dualport import align
 
@@ -119,6 +119,20 @@ def test_its_weights_go_to_the_port_and_both_are_run(exports, tmp_path, capsys):
     with np.load(exports / "Picture.npz") as held:
         x, wanted = held.values()
     np.testing.assert_allclose(port(torch.tensor(x)).detach().numpy(), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_its_weights_get_the_names_of_the_class_that_was_exported(exports, tmp_path, capsys):
+    source, target = exports / "Many.pdiparams", tmp_path / "net.pdparams"
+    assert main(["convert", str(source), str(target), "--paddle", f"{MODELS}:Many"]) == 0
+    assert "agree, relative difference 0.0e+00" in capsys.readouterr().out
+    model = Many()
+    missing, unexpected = model.set_state_dict(paddle.load(str(target)))
+    assert (missing, unexpected) == ([], [])
+    model.eval()
+    with np.load(exports / "Many.npz") as held:
+        x, *wanted = held.values()
+    for ours, theirs in zip(model(paddle.to_tensor(x)), wanted, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs)
 
 
 def test_it_runs_in_evaluation_alone(exports):
