@@ -28,6 +28,8 @@ class ValueRecorder:
         self.awaited: dict[int, tuple[int, ...]] = {}  # values that no gradient has arrived at yet, with their shapes
         self._hooks: list[Any] = []  # on tensors that live on after the pass
         self._withdrawn: set[int] = set()
+        self._watched: set[int] = set()
+        self._still: set[int] = set()  # values that no gradient can arrive at
 
     def __call__(self, name: str, tensor: Tensor) -> None:
         index, number = len(self.calls), self.number(f"call {len(self.calls)}")
@@ -47,7 +49,18 @@ class ValueRecorder:
         """Write a value now, and its gradient once it arrives."""
         if self.writer is not None:
             self.writer.put("values", str(number), self._array(tensor))
-        if (self.writer is not None or self.change) and self.tensors.has_gradient(tensor):
+        self.watch(tensor, number)
+
+    def watch(self, tensor: Tensor, number: int) -> None:
+        """Write the gradient of a value once it arrives: of one that an operation of the user's own made, whose inside
+        has none, from when it has left it."""
+        if number in self._watched or not (self.writer is not None or self.change):
+            return
+        if not self.tensors.has_gradient(tensor):
+            self._still.add(number)
+        else:
+            self._still.discard(number)
+            self._watched.add(number)
             self.awaited[number] = tuple(tensor.shape)
             hook = self.tensors.on_gradient(tensor, lambda gradient: self._arrived(number, gradient))
             if self.tensors.lives_on(tensor):
@@ -83,6 +96,8 @@ class ValueRecorder:
         if self.writer is not None:
             self.writer.note("calls", self.calls)
             self.writer.note("sources", {str(number): source for number, source in self.sources.items()})
+            self.writer.note("withdrawn", sorted(self._withdrawn))
+            self.writer.note("still", sorted(self._still))
 
     def note_zeros(self) -> None:
         """After the backward pass: zeros where a gradient could have arrived, and none has."""

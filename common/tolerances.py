@@ -107,6 +107,10 @@ TOLERANCES = {
         300.0, "a factor: how much further than the values that it comes from one may be apart and still be only a "
         "rewriting, which rounds otherwise; two planted faults that shrank below every bound later grew a millionfold"
     ),
+    "gradient that is none": Tolerance(
+        1e-12, "of the largest gradient of a weight: true zeros, as of a bias before a normalisation, hold rounding of "
+        "larger gradients that cancel, about 1e-17"
+    ),
     "one call on the same values": Tolerance(
         1e-11, "of the largest element: one call of either framework, given the very same numbers in float64"
     ),

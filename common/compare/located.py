@@ -65,7 +65,7 @@ def located(
         kept: a file for what calls at fault make of the first side's inputs.
     """
     ends, excused = given
-    cuts = Cuts(*runs, excused)
+    cuts = Cuts(*runs, excused, inside=True)
     if not ends:  # they agree, and what they come from did not on its way
         jumped = [cuts.pairing.classes[place].members for place in cuts.jumps]
         ends = [(min(first), min(second)) for first, second in jumped]
@@ -79,7 +79,7 @@ def _keep(runs: tuple[Run, Run], found: Located, again: Again, path: Path) -> No
     """Write what each call that is a fault on its own makes of the very inputs of its counterpart."""
     import h5py
 
-    calls = [{call.index: call for call in run.calls} for run in runs]
+    calls = [{call.index: call for call in run.every_call} for run in runs]
     with h5py.File(path, "a") as file:
         group = file.require_group(runs[1].mode)
         for fault in found.faults:
@@ -112,7 +112,7 @@ class _Marks:
     def __init__(self, comparison: Comparison, mode: str, runs: tuple[Run, Run], found: Located) -> None:
         self.names, self.found = comparison.names, found
         self.rung, self.pairs = comparison.forwards[mode], comparison.paired[mode]
-        self.calls = [{call.index: call for call in run.calls} for run in runs]
+        self.calls = [{call.index: call for call in run.every_call} for run in runs]
 
     def mark(self) -> None:
         guilty = [self._row(fault) for fault in self.found.faults]
@@ -162,7 +162,7 @@ class _Marks:
         given, theirs = [call.index for call in a], [call.index for call in b]
         for place, pair in enumerate(self.pairs):
             whole = [each.index for each in (pair.b, pair.ends_b) if each is not None]
-            if given == [pair.a.index] and theirs in (whole, whole[:1], whole[1:]):
+            if given == [pair.a.index] and theirs and theirs in (whole, whole[:1], whole[1:]):
                 return place
         if len(a) != 1 or len(b) != 1:
             return -1

@@ -159,7 +159,7 @@ def diff(
             agrees = all(row.same for row in forward.rows)
             backward = backward_rungs(sides, pairs, matching, not agrees)
             if agrees:
-                fold_backward(backward, cuts)
+                fold_backward(sides, backward, forward, pairs)
             rungs += backward + step_rungs(sides, matching, pairs)
         notes += _notes(sides)
         notes += [] if all(row.same for row in forward.rows) else notes_on_masks(sides)

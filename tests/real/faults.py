@@ -1,10 +1,22 @@
 """Faults planted into real PyTorch models, one at a time: what the verdicts are scored on.
 
-    python tests/real/faults.py [MODEL…] [--seed N] [--each N]
+    python tests/real/faults.py [MODEL…] [--each N] [--seed N] [--lines FILE]
 
-Each fault changes one module of a model that is right. A fault is found where the verdict is "different", and located
-where what is named is the module, or an operation inside it. A fault that leaves all outputs and gradients as they
-were is none, and is not counted.
+What counts as a fault: with the weights and inputs of the comparison, in float64 and in evaluation, PyTorch's own model
+returns something else with it than without it, or has other gradients of its parameters or inputs; its outputs keep
+their shapes, and are finite. What changes nothing (a ReLU before a ReLU) is none, and is not counted.
+
+Where a fault lies: at the calls of the module that was changed and of what is inside it, or at those that the changed
+line of the code makes; at calls that only the right or only the faulty pass of PyTorch's model has, in the code; where
+no such call is left, or the fault only changes which value goes where, at the first call that makes an array which the
+right pass has not, and at what is given it. On Paddle's side it lies at the counterparts of these in the right pair:
+the calls between the same common values, and those that make a value which these calls make; where there are none, as
+of a constant, it lies also at the calls that are given what lies there.
+
+What is said of it: *missed*, "same system"; *renamed*, the same with layers in each other's place, which is no fault;
+*located*, all calls that the first divergence names, of either side, are among those where the fault lies, and it names
+no more than five of a side; *half*, some are; *wide*, it names more; *nowhere*, it names no operation; *wrong*, it names
+others alone.
 """
 
 from __future__ import annotations
@@ -14,100 +26,91 @@ import json
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import torch
+from dualport.common.compare import facts
+from dualport.common.compare.matching.calls import call_name
 from packages import found
 from pairs import PAIRS
-from torch import nn
+from planted import Fault, faults_of
+from subject import Names, Subject
 
-from dualport import align
-
-Planted = tuple[str, str, Callable[[], Callable[[], None]]]  # where, what, plant it and get how to take it out
-
-
-def faults_of(model: nn.Module) -> Iterator[Planted]:
-    """Every fault that fits a module of the model."""
-    for path, module in model.named_modules():
-        for what, change in _changes(module):
-            yield path, what, change
+CHANGED = 1e-12  # of the largest element: what is less is the same mathematics, by the rule of the verdict
+WIDEST = 5  # calls of one side
 
 
-def _changes(module: nn.Module) -> Iterator[tuple[str, Callable[[], Callable[[], None]]]]:
-    if isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)):
-        yield "eps 1e-2", lambda: _attribute(module, "eps", 1e-2)
-    if isinstance(module, (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.GELU, nn.SiLU)):
-        yield "left out", lambda: _forward(module, lambda made, x: x)
-        yield "leaky", lambda: _forward(module, lambda made, x: torch.nn.functional.leaky_relu(x, 0.01))
-    if isinstance(module, nn.GELU):
-        yield "tanh form", lambda: _attribute(module, "approximate", "tanh" if module.approximate == "none" else "none")
-    if isinstance(module, nn.MaxPool2d):
-        yield "average", lambda: _forward(module, lambda made, x: _averaged(module, x, made))
-    if isinstance(module, (nn.Conv2d, nn.Linear)):
-        yield "times 1.001", lambda: _forward(module, lambda made, x: made * 1.001)
-        yield "turned", lambda: _forward(module, lambda made, x: made.flip(1))
-    if isinstance(module, nn.Conv2d) and max(module.padding) > 0:
-        yield "reflected border", lambda: _padding(module)
-    if isinstance(module, nn.Softmax):
-        yield "another axis", lambda: _attribute(module, "dim", 1)
+def named_by(comparison: Any) -> tuple[Names, int]:
+    """The calls that the first divergence names, and how many it holds at most on one side."""
+    if comparison.first_divergence is None:
+        return (set(), set()), 0
+    rung, row = comparison.first_divergence
+    labels = getattr(row.cause, "labels", {})
+    size = max((len(each) if isinstance(each, tuple) else 1 for each in labels.values()), default=1)
+    if isinstance(row.cause, facts.BeginsNaN) or row.about.what not in ("call", "call gradient", "weight gradient"):
+        return (set(), set()), size
+    pair = comparison.pair_of(rung, row)
+    if pair is not None:
+        return ({call_name(pair.a)}, {call_name(pair.b)}), size
+    side = row.cause.side if isinstance(row.cause, facts.OneSided) else next((n for n in labels if labels[n]), "paddle")
+    return ({row.about.name}, set()) if side == "paddle" else (set(), {row.about.name}), size
 
 
-def _attribute(module: nn.Module, name: str, value: Any) -> Callable[[], None]:
-    before = getattr(module, name)
-    setattr(module, name, value)
-    return lambda: setattr(module, name, before)
+def judged(comparison: Any, lies: Names, right: Any) -> str:
+    """What is said of a fault, in one of the words above."""
+    if comparison.ok:
+        return "renamed" if comparison.matching.weights != right.matching.weights else "missed"
+    named, size = named_by(comparison)
+    right = [name in there for names, there in zip(named, lies, strict=True) for name in names]
+    if not right:
+        return "nowhere"
+    if not any(right):
+        return "wrong"
+    return "half" if not all(right) else "wide" if size > WIDEST else "located"
 
 
-def _forward(module: nn.Module, change: Callable) -> Callable[[], None]:
-    plain = module.forward
-    module.forward = lambda x, *rest, **named: change(plain(x, *rest, **named), x)
-    return lambda: module.__dict__.pop("forward", None) and None
+def chosen(subject: Subject, each: int, seed: int) -> Iterator[tuple[Fault, float]]:
+    """Some faults, of as many kinds as there are, each with what it changes."""
+    order, kinds = np.random.default_rng(seed), {}
+    faults = faults_of(subject.torchs, subject.made)
+    for place in order.permutation(len(faults)):
+        kinds.setdefault(faults[place].kind, []).append(faults[place])
+    left = each
+    while left and kinds:
+        for kind in [*kinds]:
+            while kinds[kind] and left:
+                fault = kinds[kind].pop()
+                with fault.plant():
+                    effect = subject.effect()
+                if effect is not None and effect > CHANGED:
+                    yield fault, effect
+                    left -= 1
+                    break
+            else:
+                del kinds[kind]
 
 
-def _padding(module: nn.Conv2d) -> Callable[[], None]:
-    pads = tuple(side for size in reversed(module.padding) for side in (size, size))
-
-    def reflected(made: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        wide = torch.nn.functional.pad(x, pads, mode="reflect" if min(x.shape[-2:]) > max(pads) else "replicate")
-        return torch.nn.functional.conv2d(
-            wide, module.weight, module.bias, module.stride, 0, module.dilation, module.groups
-        )
-
-    return _forward(module, reflected)
-
-
-def _averaged(module: nn.MaxPool2d, x: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
-    pooled = torch.nn.functional.avg_pool2d(x, module.kernel_size, module.stride, module.padding, module.ceil_mode)
-    return pooled if pooled.shape == made.shape else made * 0.9
-
-
-def named_by(comparison: Any) -> str:
-    """All that the verdict names as the first divergence."""
-    first = comparison.first_divergence
-    return "" if first is None else f"{comparison.sentence} {first[1].name} {first[1].remark}"
-
-
-def score(name: str, each: int, seed: int) -> list[dict]:
+def score(name: str, each: int, seed: int, tell: Callable[[dict], None], only: str = "") -> list[dict]:
     """Plant some faults into one pair and see what is said of each."""
-    pair = next(pair for pair in PAIRS if pair.name == name)
-    paddles, torchs = pair.make()
-    faults = list(faults_of(torchs))
-    chosen = np.random.default_rng(seed).permutation(len(faults))[:each]
+    subject = Subject(next(pair for pair in PAIRS if pair.name == name))
     scores = []
-    for path, what, plant in (faults[place] for place in sorted(chosen)):
-        take_out, start = plant(), time.perf_counter()
-        try:
-            comparison = align(paddles, torchs, pair.inputs, dtypes=("float64",), modes=("eval",))
-        finally:
-            take_out()
-        told = named_by(comparison)
+    for fault, effect in chosen(subject, each, seed):
+        if only and only not in fault.kind:
+            continue
+        with fault.plant():
+            lies, start = subject.lies(fault), time.perf_counter()
+            try:
+                comparison = subject.aligned()
+            finally:
+                seconds = time.perf_counter() - start
         scores.append({
-            "model": name, "where": path, "fault": what, "found": not comparison.ok,
-            "located": bool(path) and path in told, "told": told, "seconds": time.perf_counter() - start,
+            "model": name, "kind": fault.kind, "where": fault.path or fault.line, "what": fault.what, "effect": effect,
+            "said": judged(comparison, lies, subject.right), "sentence": comparison.sentence,
+            "seconds": round(seconds, 2), "lies": [sorted(side)[:6] for side in lies],
         })  # fmt: skip
-        print(json.dumps(scores[-1]), flush=True)
+        tell(scores[-1])
     return scores
 
 
@@ -116,16 +119,20 @@ def main() -> None:
     parser.add_argument("models", nargs="*", help="names of pairs; all that are right and installed if none is given")
     parser.add_argument("--each", type=int, default=10, help="faults a model")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="kinds of faults that hold this word")
+    parser.add_argument("--lines", type=argparse.FileType("a"), help="a file that each score is appended to, as JSON")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
+
+    def tell(one: dict) -> None:
+        for file in filter(None, (sys.stdout, given.lines)):
+            print(json.dumps(one), file=file, flush=True)
+
     names = given.models or [pair.name for pair in PAIRS if not pair.differs and found(*pair.needs)]
-    scores = [one for name in names for one in score(name, given.each, given.seed)]
-    hit = [one for one in scores if one["found"]]
-    print(
-        f"{len(scores)} faults in {len(names)} models: {len(hit)} found, {sum(one['located'] for one in hit)} located, "
-        f"{sum(one['seconds'] for one in scores):.0f} s"
-    )
+    scores = [one for name in names for one in score(name, given.each, given.seed, tell, given.only)]
+    counts = Counter(one["said"] for one in scores)
+    print(f"{len(scores)} faults in {len(names)} models: {dict(counts)}, {sum(one['seconds'] for one in scores):.0f} s")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -45,6 +45,8 @@ class Values:
         """The number of a tensor's value; a value that was not seen before, or has changed since, is kept now."""
         number = self.of(tensor)
         if number is not None:
+            if self._sources[number].startswith("call"):
+                self._recorder.watch(tensor, number)
             return number
         if made_by is None and (changed_by := self._numbers.changed_by(tensor)) is not None:
             return self._changed_by_another(tensor, changed_by)

@@ -18,10 +18,11 @@ class Cuts:
 
     Args:
         excused: pairs of values that a judge of rounding takes for equal, however far they are apart.
+        inside: whether layers of the library count as what they call.
     """
 
-    def __init__(self, a: Run, b: Run, excused: Collection[tuple[int, int]] = ()) -> None:
-        self.sides = Pass(a), Pass(b)
+    def __init__(self, a: Run, b: Run, excused: Collection[tuple[int, int]] = (), inside: bool = False) -> None:
+        self.sides = Pass(a, inside), Pass(b, inside)
         numbers = self.sides[0].values(), self.sides[1].values()
         self.pairing = pair_values(lambda x: a.array("values", x), lambda y: b.array("values", y), numbers)
         self.excused = {self.pairing.of[0].get(x) for x, y in excused if self._one_class(x, y)}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..facts import Rewritten
+from ..matching.calls import CallPair
 from ..row import Row
 from ..rungs.sides import Sides
 from ..verdict import Rung
+from .backward import mark_backward
 from .cuts import Cuts
 
 INNER = ("call", "call gradient")
@@ -23,11 +25,11 @@ def ends_agree(rungs: Sequence[Rung]) -> bool:
     return all(row.same for rung in rungs for row in rung.rows if row.about.what not in INNER)
 
 
-def cuts_of(sides: Sides, forward: Rung) -> Cuts:
+def cuts_of(sides: Sides, forward: Rung, inside: bool = False) -> Cuts:
     """The values that both passes have; those that rounding was seen to move so far are not further apart than that."""
     agreed = [row.place.names for row in forward.rows if row.same and row.place.section == "values"]
     a, b = sides.main
-    return Cuts(a, b, {(int(x), int(y)) for x, y in agreed})
+    return Cuts(a, b, {(int(x), int(y)) for x, y in agreed}, inside)
 
 
 def fold_forward(sides: Sides, forward: Rung) -> Cuts | None:
@@ -45,16 +47,20 @@ def fold_forward(sides: Sides, forward: Rung) -> Cuts | None:
     return cuts
 
 
-def fold_backward(rungs: Sequence[Rung], cuts: Cuts | None) -> None:
+def fold_backward(sides: Sides, rungs: Sequence[Rung], forward: Rung, pairs: Sequence[CallPair]) -> None:
     """Take inner gradients that part for a rewriting where those of parameters and inputs agree.
 
     Where they do not, only gradients of values that both sides have, and give to the same, can tell where they part.
     """
+    if ends_agree(rungs):
+        for rung in rungs:
+            fold(parted_inside(rung))
+        return
+    cuts = cuts_of(sides, forward, inside=True)
     for rung in rungs:
-        inside = parted_inside(rung)
-        fold(
-            inside if ends_agree(rungs) else [row for row in inside if cuts is not None and not _comparable(row, cuts)]
-        )
+        fold([row for row in parted_inside(rung) if not _comparable(row, cuts)])
+        if not ends_agree([rung]) and rung.key == "gradients":
+            mark_backward(rung, (sides.names[0], sides.names[1]), cuts, pairs)
 
 
 def fold(rows: Sequence[Row]) -> None:

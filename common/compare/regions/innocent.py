@@ -11,7 +11,7 @@ from ...traces.reading import Call
 from ..matching.values import distance
 from .faults import OTHER_CONSTANT, OTHER_INPUTS, OTHER_VALUE, REARRANGED, Fault
 from .second_side import SecondSide, made_of
-from .trials import near
+from .trials import Place, Trials, near
 
 FARTHEST = 64  # calls back
 
@@ -32,6 +32,46 @@ def innocent(now: SecondSide, frontier: tuple[list[Call], list[Call]]) -> Fault 
                 now.set_right(number, array)
             return fault
     return None
+
+
+def turned(now: SecondSide, touched: Mapping[int, Call], ends: dict[int, int]) -> Fault | None:
+    """What makes a value in another order than the first side, where a first parting call goes on as that does once it
+    is given it in its order: a matrix of scores by the queries, not by the keys."""
+    trials = Trials(now, ends)
+    for call in touched.values():
+        if not all(now.given(number) or now.of_constants(number) for _, number in call.inputs):
+            continue
+        for at, (_, number) in enumerate(call.inputs):
+            own, members = now.array(number), now.places.get(number)
+            if members is None or own is None or members not in now.common:
+                continue
+            for x in now.cuts.pairing.classes[members].members[0]:
+                array = now.cuts.sides[0].run.array("values", x)
+                if array is None or not _other_order(now, x, number):
+                    continue
+                if trials.leads_on(x, Place(number, call, at), set(touched), [array]) is None:
+                    continue
+                now.edges[call.index, at] = array
+                return _turned(now, x, number, float(distance(array, own)))
+    return None
+
+
+def _turned(now: SecondSide, x: int, y: int, error: float) -> Fault | None:
+    moves = _moves(now, x, y)
+    if any(moves):
+        return Fault(REARRANGED, moves, error, True)
+    makers = [side.maker.get(number) for side, number in zip(now.cuts.sides, (x, y), strict=True)]
+    for _, one in makers[0].inputs if makers[0] else ():
+        for _, other in makers[1].inputs if makers[1] else ():
+            if now.places.get(other) == now.cuts.pairing.of[0].get(one) is not None and _other_order(now, one, other):
+                return _turned(now, one, other, error)
+    a, b = makers
+    return Fault(OTHER_INPUTS, ((a.index,), (b.index,)), error, True) if a and b else None
+
+
+def _other_order(now: SecondSide, x: int, y: int) -> bool:
+    first, second = now.cuts.sides[0].run.array("values", x), now.array(y)
+    return first is not None and second is not None and first.shape == second.shape and not near(first, second)
 
 
 def _classes(now: SecondSide, a: Call, b: Call) -> tuple[list, list]:

@@ -16,10 +16,11 @@ from ...traces.reading import Call
 from ..matching.calls import CallPair
 from ..matching.values import distance
 from .cuts import Cuts
-from .faults import ONE_SIDED, OTHER_INPUTS, OTHER_ORDER, OTHER_STEPS, SAME_CALL, Fault, Located
+from .faults import ONE_SIDED, OTHER_INPUTS, OTHER_STEPS, SAME_CALL, Fault, Located
 from .hypotheses import Hypothesis, hypotheses
-from .innocent import innocent, rearranged
+from .innocent import innocent, rearranged, turned
 from .second_side import ALONE, Again, SecondSide, made_of
+from .told import as_told
 from .trials import Trials, near
 
 MOST_FAULTS, MOST_TRIALS, SECONDS = 8, 400, 6.0
@@ -53,7 +54,8 @@ class _Search:
         for number in range(MOST_FAULTS):
             touched = self._touched()
             if not number:
-                located.touched = frozenset(touched[0]), frozenset(touched[1])
+                a, b = (frozenset(its) | {call.inside for call in its.values()} for its in touched)
+                located.touched = a, b
             found = self._next(touched)
             if found is None:
                 break
@@ -63,30 +65,8 @@ class _Search:
             self.ends = {y: x for y, x in self.ends.items() if not self._well(x, y)}
             if not self.ends or time.monotonic() > self.stop:
                 break
-        located.faults = self._exchanged(located.faults)
+        located.faults = as_told(self.cuts, located.faults, self.pairs)
         return located
-
-    def _exchanged(self, faults: list[Fault]) -> list[Fault]:
-        """One call that only one side has, and then one of its kind that only the other has: it is at another place."""
-        told: list[Fault] = []
-        for fault in faults:
-            before = told[-1] if told else None
-            if before is not None and self._opposite(before, fault):
-                calls = before.calls[0] or fault.calls[0], before.calls[1] or fault.calls[1]
-                told[-1] = Fault(OTHER_ORDER, calls, before.error, before.confirmed)
-            else:
-                told.append(fault)
-        return told
-
-    def _opposite(self, one: Fault, other: Fault) -> bool:
-        """Whether each side lacks what the other has."""
-        if not (one.how == other.how == ONE_SIDED) or bool(one.calls[0]) == bool(other.calls[0]):
-            return False
-        return self._kinds(one) == self._kinds(other)
-
-    def _kinds(self, fault: Fault) -> list[str]:
-        calls = [{call.index: call for call in side.calls} for side in self.cuts.sides]
-        return [made[index].kind for made, its in zip(calls, fault.calls, strict=True) for index in its]
 
     def _well(self, x: int, y: int) -> bool:
         wanted = self.first.run.array("values", x)
@@ -105,6 +85,7 @@ class _Search:
         if self.again is None:
             return self._from_traces(frontier)
         found = innocent(self.now, frontier)
+        found = found or turned(self.now, touched[1], self.ends)
         if found is not None:
             return [found]
         confirmed = self._confirmed(touched)
@@ -127,7 +108,7 @@ class _Search:
             self.left -= trials.made
             array, passed = right
             fault = self._fault(tried, array, passed)
-            self._set_right(tried, array, trials, set(touched[1]))
+            trials.put(tried.u, tried.place, array, set(touched[1]))
             told = self._taken_apart(fault)
             return [*told, *self._alike(told[0])]
         self.left -= trials.made
@@ -183,19 +164,6 @@ class _Search:
             return found
         how = OTHER_STEPS if a and b else ONE_SIDED  # what is left may be one call with another inside it
         return [Fault(how, (tuple(call.index for call in a), tuple(call.index for call in b)), fault.error, True)]
-
-    def _set_right(self, tried: Hypothesis, array: np.ndarray, trials: Trials, touched: set[int]) -> None:
-        place = tried.place
-        if place.call is None:
-            self.now.set_right(place.number, array)
-            return
-        self.now.edges[place.call.index, place.at] = array
-        for call, at in self.second.consumers.get(place.number, ()):
-            other = type(place)(place.number, call, at)
-            if call.index in touched and (call.index, at) not in self.now.edges:
-                right = trials.leads_on(tried.u, other, touched)
-                if right is not None:
-                    self.now.edges[call.index, at] = right[0]
 
     def _alike(self, fault: Fault) -> list[Fault]:
         """Other pairs of calls of the kind that was found, which part on the same inputs: they share its cause."""

@@ -17,9 +17,9 @@ class Pass:
         maker: value → the call that made it. consumers: value → the calls that were given it, with the place there.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, inside: bool = False) -> None:
         self.run = run
-        self.calls = list(_makers(run))
+        self.calls = list(_makers(run, inside))
         self.maker: dict[int, Call] = {}
         self.consumers: dict[int, list[tuple[Call, int]]] = {}
         for call in self.calls:
@@ -67,14 +67,15 @@ class Pass:
         return found
 
 
-def _makers(run: Run) -> Iterator[Call]:
+def _makers(run: Run, inside: bool) -> Iterator[Call]:
     wanted = {int(source[5:]) for source in run.sources.values() if source.startswith("call ")}
     whole: set[int] = set()
-    for call in run.calls:
+    opened = {call.parent for call in run.every_call} if inside else set()
+    for call in run.every_call if inside else run.calls:
         if call.parent in whole:
             whole.add(call.index)
         elif not call.leaf and call.index in wanted:
             whole.add(call.index)
             yield call
-        elif call.leaf and call.outputs:
+        elif call.leaf and call.outputs and call.index not in opened:
             yield call

@@ -24,7 +24,13 @@ class Rewriting:
 
 
 def rewritings(cuts: Cuts) -> list[Rewriting]:
-    """Regions between cuts that hold other calls on the two sides, in the first side's order.
+    """Regions between cuts that hold other calls on the two sides, in the first side's order."""
+    found = [Rewriting((tuple(a), tuple(b))) for a, b in regions(cuts) if a and b and not _plain(a, b)]
+    return sorted(found, key=lambda region: region.calls[0][0].index)
+
+
+def regions(cuts: Cuts) -> list[tuple[list[Call], list[Call]]]:
+    """The calls of both sides by the region between cuts that they are in.
 
     Calls of a side belong together where they share a value that is no cut, those of both where they make one cut.
     Calls that change nothing on this input are left out.
@@ -44,11 +50,10 @@ def rewritings(cuts: Cuts) -> list[Rewriting]:
             for _, number in call.outputs:
                 if cuts.pairing.is_cut(side, number):
                     groups.join((side, call.index), ("cut", cuts.pairing.of[side][number]))
-    regions: dict = defaultdict(lambda: ([], []))
+    found: dict = defaultdict(lambda: ([], []))
     for side, call in calls:
-        regions[groups.of((side, call.index))][side].append(call)
-    found = [Rewriting((tuple(a), tuple(b))) for a, b in regions.values() if a and b and not _plain(a, b)]
-    return sorted(found, key=lambda region: region.calls[0][0].index)
+        found[groups.of((side, call.index))][side].append(call)
+    return list(found.values())
 
 
 def _plain(a: Iterable[Call], b: Iterable[Call]) -> bool:

@@ -39,6 +39,7 @@ class SecondSide:
         self.fine = {number: cuts.given(1, number) for number in self.graph.values()}
         self.arrays: dict[int, np.ndarray] = {}
         self.edges: dict[tuple[int, int], np.ndarray] = {}
+        self._of_constants: dict[int, bool] = {}
         self.right: set[int] = set()  # values that were set right, which are not computed again
         self._settle()
 
@@ -55,6 +56,13 @@ class SecondSide:
     def given(self, number: int) -> bool:
         """Whether a value agrees with one of the first side, or comes from outside."""
         return self.fine.get(number, True)
+
+    def of_constants(self, number: int) -> bool:
+        """Whether a value is computed from constants alone, such as a mask."""
+        if number not in self._of_constants:
+            _, stops = self.graph.made_of([number], lambda each: False)
+            self._of_constants[number] = all(self.graph.source(stop) == "constant" for stop in stops)
+        return self._of_constants[number]
 
     def first_given(self, number: int) -> bool:
         """The same of a value of the first side."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,21 +37,57 @@ class Trials:
         self.first, self.second = now.cuts.sides
         self.made = 0
 
-    def leads_on(self, u: int, place: Place, touched: set[int]) -> tuple[np.ndarray, list[Call]] | None:
+    def leads_on(
+        self, u: int, place: Place, touched: set[int], arrays: Iterable[np.ndarray] = ()
+    ) -> tuple[np.ndarray, list[Call]] | None:
         """What to put in a place so that the next value the second side makes is one that the first makes after `u`,
-        and the calls passed on the way that leave it as it is; None where it does not.
+        and that it has not made yet, and the calls passed on the way that leave it as it is; None where it does not.
 
         Args:
             touched: the second side's calls that an end which parts comes from.
+            arrays: the value as it is to be put; where none is given, as the second side may hold it.
         """
         if place.call is None and self.ends.get(place.number) == u:
             array = self.first.run.array("values", u)
             return None if array is None else (array, [])
-        for array in self._shaped(u, place):
+        for array in arrays or self._shaped(u, place):
             passed = self._follow(u, place, array, touched)
             if passed is not None:
                 return array, passed
         return None
+
+    def put(self, u: int, place: Place, array: np.ndarray, touched: set[int]) -> None:
+        """Set a place right; of one input of a call, also the other calls that go on with it as the first side does.
+
+        Some of these can be told only once what the first call makes is right.
+        """
+        if place.call is None:
+            self.now.set_right(place.number, array)
+            return
+        self.now.edges[place.call.index, place.at] = array
+        others = [
+            (call, at)
+            for call, at in self.second.consumers.get(place.number, ())
+            if call.index in touched and (call.index, at) != (place.call.index, place.at)
+        ]
+        left = self._put_too(u, place.number, others, touched)
+        if left and self.now.go_on():
+            self._put_too(u, place.number, left, touched)
+
+    def _put_too(
+        self, u: int, number: int, others: list[tuple[Call, int]], touched: set[int]
+    ) -> list[tuple[Call, int]]:
+        """Put a value where that leads on; the places where it does not."""
+        left = []
+        for call, at in others:
+            if all(self.now.given(made) for _, made in call.outputs):
+                continue
+            right = self.leads_on(u, Place(number, call, at), touched)
+            if right is None:
+                left.append((call, at))
+            else:
+                self.now.edges[call.index, at] = right[0]
+        return left
 
     def _shaped(self, u: int, place: Place) -> Iterator[np.ndarray]:
         """A value of the first side as the second may hold it: with the axes of what it takes the place of."""
@@ -86,7 +122,7 @@ class Trials:
 
     def _follow(self, u: int, place: Place, array: np.ndarray, touched: set[int]) -> list[Call] | None:
         of = self.now.cuts.pairing.of[0]
-        later = {of[number] for number in self.first.after(u) if number in of} - {of.get(u)}
+        later = {of[number] for number in self.first.after(u) if number in of} - {of.get(u)} - self.now.common
         anew: dict[int, np.ndarray] = {} if place.call else {place.number: array}
         edge = {} if place.call is None else {(place.call.index, place.at): array}
         waiting = [(place.call, 0)] if place.call else self._next(place.number, touched, 0)
@@ -132,7 +168,7 @@ class Trials:
                 given[at] = edge[call.index, at]
             elif number in anew:
                 given[at] = anew[number]
-            elif at not in given and not self.now.given(number):
+            elif at not in given and not (self.now.given(number) or self.now.of_constants(number)):
                 return None
         return given
 

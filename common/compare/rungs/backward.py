@@ -46,6 +46,7 @@ class _Backward:
         self.waiting = dict(of_both(names[0], matching.weights, names[1]))
         self.carries = {other: carry for other, carry in matching.carries.items() if other in set(names[1])}
         self.known: dict[tuple[int, int], Row] = {}
+        self.withdrawn = [set(run.note("withdrawn") or ()) for run in sides.main]  # changed in place since
         self.consumers: dict[int, list[int]] = {}  # value of a → the pairs that are given it
         for place, pair in enumerate(pairs):
             for _, number in pair.a.inputs:
@@ -72,7 +73,7 @@ class _Backward:
         rows = []
         for (output, x), (_, y) in zip(pair.a.outputs, pair.out_b.outputs, strict=False):
             there = [run.shape("flow", n) for run, n in zip(self.sides.main, (x, y), strict=True)]
-            if (x, y) in self.known or not any(there):
+            if (x, y) in self.known or not any(there) or x in self.withdrawn[0] or y in self.withdrawn[1]:
                 continue
             about = about_output("call gradient", pair, output)
             row = self.known[x, y] = self.sides.row(about, "flow", (x, y), QUANTITY, absent_is_zero=True)

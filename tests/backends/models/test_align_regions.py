@@ -226,3 +226,103 @@ def test_infinities_in_both_agree_and_nan_is_told_where_it_begins():
     assert found.sentence.startswith("not comparable: NaN begins at log")
     *one, _ = models((LINE, lambda: dense(*TWO), lambda m, x: m.b(m.a(x)), lambda m, x: m.b(m.a(x).sqrt())))
     assert "NaN begins at sqrt" in align(*one, **PLAN).sentence
+
+
+class OwnAttention(torch.nn.Module):
+    """What Paddle's layer of attention computes, in steps of its own."""
+
+    def __init__(self, scale=8**-0.5):
+        super().__init__()
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (torch.nn.Linear(16, 16) for _ in range(4))
+        self.scale = scale
+
+    def forward(self, x):
+        query, key, value = (
+            dense(x).reshape(2, 5, 2, 8).transpose(1, 2) for dense in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        weights = torch.softmax((query * self.scale) @ key.transpose(-1, -2), -1)
+        return self.out_proj((weights @ value).transpose(1, 2).reshape(2, 5, 16))
+
+
+def test_an_operation_inside_a_layer_of_the_library_is_named():
+    named = {f"a.{name}": f"a.{name}" for name in ("q_proj", "k_proj", "v_proj", "out_proj")}
+
+    def pair(attention):
+        steps = lambda m, x: m.a(x)  # noqa: E731
+        return PaddleParts(steps, a=paddle.nn.MultiHeadAttention(16, 2)), TorchParts(steps, a=attention), "2,5,16"
+
+    assert align(*pair(OwnAttention()), map=named, **PLAN).ok
+    found = align(*pair(OwnAttention(scale=1.0)), map=named, **PLAN)
+    assert first_row(found).name.startswith("__mul__ in a")
+    assert "only paddle has it" in found.sentence
+
+
+def test_scores_by_keys_are_told_where_they_are_made():
+    def scores(m, x, turned):
+        query, key = (m.b(x), m.a(x)) if turned else (m.a(x), m.b(x))
+        made = query @ (key.transpose([0, 2, 1]) if isinstance(x, paddle.Tensor) else key.transpose(1, 2))
+        return made * 0.5 + (paddle if isinstance(x, paddle.Tensor) else torch).arange(5, dtype=x.dtype)
+
+    *pair, _ = models(
+        (SEQUENCE, lambda: dense(*TWO), lambda m, x: scores(m, x, False), lambda m, x: scores(m, x, True))
+    )
+    found = align(*pair, **PLAN)
+    assert "matmul" in first_row(found).name
+    assert "in another order" in found.sentence
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * gradient
+
+
+@pytest.mark.parametrize(
+    ("change", "named"), [(Doubled.apply, "clone at"), (torch.Tensor.detach, "detach at")], ids=["doubled", "detached"]
+)
+@pytest.mark.parametrize("in_place", [False, True])
+def test_an_operation_that_changes_gradients_alone_is_named(change, named, in_place):
+    *pair, _ = models((
+        LINE, lambda: dense(*TWO, (8, 8)),
+        lambda m, x: m.c(m.b(pf.relu(m.a(x))) + x),
+        lambda m, x: m.c(m.b(tf.relu(change(m.a(x)), in_place)) + x),
+    ))  # fmt: skip
+    found = align(*pair, **PLAN)
+    assert not found.ok
+    assert all(row.same for row in found.forwards["eval"].rows)
+    assert first_row(found).name.startswith(named), found.sentence
+    assert "only torch has it" in found.sentence
+    assert len([row for _, row in found.by_themselves()]) == 1
+
+
+def test_what_both_have_made_already_is_no_sign_of_a_step_set_right():
+    """Two norms that are alike: what the second makes of the wrong value, the first has made of the same."""
+
+    def layers(norm, linear):
+        return {"a": norm(8), "b": linear(8, 8), "c": norm(8)}
+
+    def made():
+        return layers(paddle.nn.LayerNorm, paddle.nn.Linear), layers(torch.nn.LayerNorm, torch.nn.Linear)
+
+    *pair, _ = models((LINE, made, lambda m, x: m.c(x + pf.tanh(m.b(m.a(x)))), lambda m, x: m.c(x + m.b(m.a(x)).cos())))
+    found = align(*pair, **PLAN)
+    assert first_row(found).name.startswith(("tanh at", "cos at")), found.sentence
+
+
+def test_the_line_is_the_packages_where_the_module_is(tmp_path, monkeypatch):
+    package = tmp_path / "site-packages" / "shelf"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "import torch\n\n\nclass Net(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.a = torch.nn.Linear(8, 8)\n\n    def forward(self, x):\n        return torch.tanh(self.a(x))\n"
+    )
+    monkeypatch.syspath_prepend(package.parent)
+    from shelf import Net
+
+    ours = PaddleParts(lambda m, x: pf.relu(m.a(x)), a=paddle.nn.Linear(8, 8))
+    row = first_row(align(ours, Net(), LINE, **PLAN))
+    assert row.place.lines[1] == "__init__.py:10"
