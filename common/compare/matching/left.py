@@ -36,8 +36,10 @@ class Misfit:
         return self.kind, *words, len(x) - len(y), *axes
 
     def told(self, names: Sequence[str]) -> str:
-        each = zip(self.weights, self.shapes, names, strict=True)
-        return ", ".join(f"{weight} is {by_size(shape)} in {side}" for weight, shape, side in each)
+        sizes = [f"{by_size(shape)} in {side}" for shape, side in zip(self.shapes, names, strict=True)]
+        if len(set(self.weights)) == 1:
+            return f"{self.weights[0]} is {' and '.join(sizes)}"
+        return ", ".join(f"{weight} is {size}" for weight, size in zip(self.weights, sizes, strict=True))
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ def test_what_a_command_cannot_take_is_one_sentence(words, says, examples, refus
 def test_models_of_other_shapes_are_refused_with_every_difference(examples, refused):
     words = ["align", "--paddle", "examples_pd.py:Net", "--torch", "examples_pt.py:Net", *INPUT]
     sentence = refused(*words, "--torch-args", "latent=5")
-    assert "mean.weight is 8×1568, mean.weight is 5×1568" in sentence
+    assert "mean.weight is 8×1568 in paddle and 5×1568 in torch" in sentence
     assert "expand.weight" in sentence
 
 
