@@ -14,9 +14,9 @@ the calls between the same common values, and those that make a value which thes
 of a constant, it lies also at the calls that are given what lies there.
 
 What is said of it: *missed*, "same system"; *renamed*, the same with layers in each other's place, which is no fault;
-*located*, all calls that the first divergence names, of either side, are among those where the fault lies, and it names
-no more than five of a side; *half*, some are; *wide*, it names more; *nowhere*, it names no operation; *wrong*, it names
-others alone.
+*located*, all calls that the first divergence names, of either side, are among those where the fault lies, and it
+names no more than five of a side; *half*, some are; *wide*, it names more; *nowhere*, it names no operation; *wrong*,
+it names others alone.
 """
 
 from __future__ import annotations
