@@ -11,6 +11,7 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
+from dualport.common.errors import EnvironmentFailed  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +21,41 @@ def shared_data() -> Path:
     if not folder:
         pytest.skip("DUALPORT_DATA is not set: the real MNIST and the notebook's own weights are needed here")
     return Path(folder)
+
+
+FRAMEWORKS = ("torch", "paddle")
+
+
+def _absent(error: BaseException | None) -> str | None:
+    """Why a test cannot be here, where it failed for want of a framework."""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in FRAMEWORKS:
+        return f"{error.name} is not installed"
+    if isinstance(error, EnvironmentFailed) and "is not installed" in str(error):
+        return str(error)
+    return None
+
+
+class _ModuleOfTests(pytest.Module):
+    """A file of tests that is skipped where it imports a framework that is not installed."""
+
+    def _getobj(self):
+        try:
+            return super()._getobj()
+        except self.CollectError as error:
+            if reason := _absent(error.__cause__):
+                pytest.skip(reason, allow_module_level=True)
+            raise
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    return _ModuleOfTests.from_parent(parent, path=module_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item):
+    try:
+        return (yield)
+    except (ModuleNotFoundError, EnvironmentFailed) as error:
+        if reason := _absent(error):
+            pytest.skip(reason)
+        raise

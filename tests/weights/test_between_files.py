@@ -9,8 +9,10 @@ import pytest
 from dualport.common.errors import BadInput
 from dualport.common.weights import read, write
 from dualport.common.weights.between import output
+from dualport.common.weights.between.map_file import LayerPair, WeightMap, read_map, write_map
 from dualport.common.weights.between.naming import Naming
 from dualport.common.weights.between.output import bytes_of, shards_of
+from dualport.common.weights.between.pieces import Part, Piece
 from dualport.common.weights.conversion import convert
 from weight_samples import same
 
@@ -241,3 +243,62 @@ def test_options_of_recipes_and_of_files_are_not_mixed(files):
         convert("net.pt", "made.pdparams", map_file="m.json", like="like.pdparams")
     with pytest.raises(BadInput, match="leave out --map-file and --like"):
         convert("net.pt", "made.bin", like="like.pdparams")
+
+
+MAP = WeightMap(
+    {"paddle": "a.py:Net", "torch": "b.py:Net"},
+    {
+        "paddle": {name: array.shape for name, array in _in_paddle().items()},
+        "torch": {name: array.shape for name, array in TORCH.items()},
+    },
+    [
+        LayerPair("words", "words", "embedding", "name", [Piece(Part("words.weight"), Part("words.weight"))]),
+        LayerPair("proj", "proj", "linear", "name", [
+            Piece(Part("proj.weight", True), Part("proj.weight")), Piece(Part("proj.bias"), Part("proj.bias"))]),
+        LayerPair("norm", "norm", "batch_norm", "name", [
+            Piece(Part(f"norm.{x}"), Part(f"norm.{y}")) for x, y in (
+                ("weight", "weight"), ("bias", "bias"), ("_mean", "running_mean"), ("_variance", "running_var"))]),
+        LayerPair("gate", "gate", "prelu", "name", [Piece(Part("gate._weight"), Part("gate.weight"))]),
+        LayerPair("head", "head", "linear", "name", [Piece(Part("head.weight", True), Part("head.weight"))]),
+        *(LayerPair(f"look.{x}_proj", f"look.{x}_proj", "linear", "name", [
+            Piece(Part(f"look.{x}_proj.{leaf}", leaf == "weight"),
+                  Part(f"look.in_proj_{leaf}", rows=(6 * n, 6 * n + 6))) for leaf in ("weight", "bias")])
+          for n, x in enumerate("qkv")),
+        LayerPair("look.out_proj", "look.out_proj", "linear", "name", [
+            Piece(Part("look.out_proj.weight", True), Part("look.out_proj.weight")),
+            Piece(Part("look.out_proj.bias"), Part("look.out_proj.bias"))]),
+    ],
+    counters={"paddle": [], "torch": ["norm.num_batches_tracked"]},
+)  # fmt: skip
+
+
+def test_a_map_is_read_as_it_was_written_and_good_for_both_directions(files):
+    write_map("map.json", MAP)
+    assert read_map("map.json") == MAP
+    convert("net.pt", "made.pdparams", map_file="map.json")
+    same(read("made.pdparams").arrays, _in_paddle())
+    convert("made.pdparams", "back.pt", map_file="map.json")
+    same(read("back.pt").arrays, TORCH | {"norm.num_batches_tracked": np.array(0, np.int64)})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"paddle": "head.weight"', '"paddle": "heap.weight"', "does not begin with head"),
+        ('"torch_rows": [6, 12]', '"torch_rows": [0, 6]', "given twice, or not all of it"),
+        ('"torch_rows": [6, 12]', '"torch_rows": [6, 13]', "do not fit each other"),
+        ('"paddle": "head.weight", "torch": "head.weight", "paddle_transposed": true',
+         '"paddle": "head.weight", "torch": "head.weight"', "do not fit each other"),
+        ('"version": 1', '"version": 2', "no map of weights of this version"),
+        ('"weights": [', '"weight": [', "is damaged"),
+        ('"torch_rows"', '"torch_row"', "is damaged"),
+        ('"layers": [', '"layers": [,', "is not JSON"),
+    ],
+)  # fmt: skip
+def test_a_map_that_contradicts_itself_is_refused(files, old, new, said):
+    write_map("map.json", MAP)
+    text = (files / "map.json").read_text()
+    assert old in text
+    (files / "map.json").write_text(text.replace(old, new))
+    with pytest.raises(BadInput, match=said):
+        read_map("map.json")
