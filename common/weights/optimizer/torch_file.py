@@ -69,7 +69,7 @@ def _parts(path: str, node: Any) -> tuple[list[dict], dict[int, dict]]:
     right = right and all(isinstance(one, dict) for one in (entries or {}).values())
     if not right:
         raise BadInput(f"{path}: is not what state_dict() of a torch.optim optimizer gives")
-    if not all(isinstance(one.get("param_names") or [], (list, tuple)) for one in groups):
+    if not all(isinstance(one.get("param_names") or [], (list, tuple)) for one in groups or ()):
         raise BadInput(f"{path}: is not what state_dict() of a torch.optim optimizer gives: param_names is no list")
     numbers = [number for group in groups or () for number in group["params"]]
     if len(set(map(str, numbers))) < len(numbers):
