@@ -95,11 +95,11 @@ def convert_state(
     into = framework_of_target(source, target)
     if Path(target).suffix.lower() not in (".pdopt", ".pt", ".pth"):
         raise BadInput(f"{target}: is for weights; write an optimizer's state to a .pdopt or .pt file")
+    file = read(source, kind="optimiser", key=key, dtype=source_dtype)
     if "torch" not in models:
         raise BadInput("PyTorch numbers the parameters in its model's order: give --torch file.py:Net")
     if verify and len(models) < 2:
         raise BadInput("--verify takes a step in both frameworks: give --paddle and --torch")
-    file = read(source, kind="optimiser", key=key, dtype=source_dtype)
     if framework_of(file) == into:
         raise BadInput(f"{source}: is {into}'s already; name a {'.pt' if into == 'paddle' else '.pdopt'} file")
     sides = sides_of(models, framework_of(file), into, arguments or {}, inputs, layer_map or {})

@@ -121,7 +121,7 @@ def test_an_extension_in_capitals_keeps_the_metadata(examples):
 def test_weights_are_not_written_as_the_state_of_an_optimizer(examples, refused):
     torch.save(load_object("examples_pt.py:Net")().state_dict(), "net.pt")
     message = refused("convert", "net.pt", "net.pdopt", "--paddle", "examples_pd.py:Net")
-    assert "net.pdopt: is for optimiser state" in message
+    assert "net.pt: it holds no optimiser, only weights" in message
     assert not (examples / "net.pdopt").exists()
 
 
