@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import struct
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from dualport.common.errors import BadInput
@@ -38,11 +38,15 @@ def nothing_run() -> Iterator[None]:
     assert seen == [], seen
 
 
-def mutate(content: bytes, rng: random.Random, others: Mapping[str, bytes]) -> bytes:
-    """One to four changes: bits, bytes, numbers at their limits, pieces removed, doubled, swapped in from elsewhere."""
+OPCODES = [bytes([code]) for code in b"(.ajqrsutbcRQ\x93\x94\x85\x86\x87}])NhXBKJM"]
+
+
+def mutate(content: bytes, rng: random.Random, others: Mapping[str, bytes], words: Sequence[bytes] = OPCODES) -> bytes:
+    """One to four changes: bits, bytes, numbers at their limits, pieces removed, doubled, swapped in from elsewhere,
+    and `words` of the format in the place of others."""
     data = bytearray(content)
     for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(data))
+        at = rng.randrange(max(1, len(data)))
         end = min(len(data), at + rng.randint(1, 16))
         match rng.randrange(7):
             case 0:
@@ -64,7 +68,8 @@ def mutate(content: bytes, rng: random.Random, others: Mapping[str, bytes]) -> b
                 start = rng.randrange(len(other))
                 data[at:at] = other[start : start + rng.randint(1, 40)]
             case _:
-                data[at] = rng.choice(b"(.ajqrsutbcRQ\x93\x94\x85\x86\x87}])NhXBKJM")
+                word = rng.choice(words)
+                data[at : at + 1 if len(word) == 1 else end] = word
     return bytes(data)
 
 
