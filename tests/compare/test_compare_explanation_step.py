@@ -87,6 +87,9 @@ def paddle_rmsprop(settings: dict, weight: np.ndarray, state: dict) -> np.ndarra
     return weight - settings["momentum"] * state.get("velocity", 0.0) - step
 
 
+ROOT = "eps is added to the root in PyTorch and under the root in Paddle"
+
+
 @pytest.mark.parametrize("momentum", [0.0, 0.6])
 def test_epsilon_inside_the_root_of_rmsprop(momentum: float) -> None:
     own = RMSPROP | {"momentum": momentum}
@@ -94,17 +97,17 @@ def test_epsilon_inside_the_root_of_rmsprop(momentum: float) -> None:
     if not momentum:
         after = paddle_rmsprop(own, weight, state), moved(own, weight, state)[0]
         found = compared((own | {"eps_inside": True}, own), after, weight, state)
-        assert explained(found, "eps_inside is True in paddle")
+        assert explained(found, f"{ROOT}: with paddle's")
         assert explained(compared((own, own), after, weight, state), "with eps inside the root")
         return
     theirs = state | {"velocity": own["lr"] * state["velocity"]}
     said = own | {"eps_inside": True, "lr_inside": True}, own | {"eps_inside": False, "lr_inside": False}
     after = paddle_rmsprop(said[0], weight, theirs), moved(own, weight, state)[0]
     found = explain_step(NAMES, said, (weight,) * 2, (GRADIENT,) * 2, (theirs, state), after)
-    assert explained(found, "eps_inside is True in paddle and False in torch: with paddle's")
+    assert explained(found, f"{ROOT}: with paddle's")
     sides = [one[::-1] for one in (NAMES, said)], [one[::-1] for one in ((theirs, state), after)]
     found = explain_step(*sides[0], (weight,) * 2, (GRADIENT,) * 2, *sides[1])
-    assert explained(found, "eps_inside is False in torch and True in paddle: with torch's")
+    assert explained(found, f"{ROOT}: with torch's")
 
 
 def adam_by_hand(corrected: bool, eps_first: bool, weight: np.ndarray, state: dict) -> np.ndarray:

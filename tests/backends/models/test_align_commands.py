@@ -229,7 +229,7 @@ def test_the_users_own_errors_name_the_users_own_line(code, words, says, example
         (("diff", "a.h5", "b.h5"), "a.h5: does not exist"),
         (
             ("convert", "a.pt", "b.pdparams", "--paddle", "examples_pd.py:Net", "--dtype", "float16"),
-            "--dtype is for the kit's recipes: of your own model's arrays it is the model that says the type",
+            "--dtype is for conversions without a model: of your own model's arrays it says the type itself",
         ),
         (("align", "--paddle", "examples_pd.py:Net", "--torch", "examples_pt.py:Net", *INPUT, "--map", "x"), "--map x"),
         (("align", "--paddle", "examples_pd.py:Net", "--torch", "examples_pt.py:Net", *INPUT, "--mode", "no"), "mode"),

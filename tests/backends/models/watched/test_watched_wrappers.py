@@ -81,7 +81,7 @@ def test_what_paddle_has_made_static_runs_as_it_was_written(made):
 
 def test_what_paddle_has_exported_or_cannot_show_is_named(tmp_path):
     paddle.jit.save(paddle.jit.to_static(PaddleStatic()), str(tmp_path / "net"), [paddle.static.InputSpec([4, 3])])
-    with pytest.raises(BadInput, match="it is an export, whose inside nobody sees"):
+    with pytest.raises(BadInput, match="it is an export that Paddle runs, whose inside nobody sees"):
         UserModel("paddle", paddle.jit.load(str(tmp_path / "net")), Plan(as_inputs("4,3")))
     model = PaddleTwo()
     paddle.enable_static()
