@@ -89,13 +89,15 @@ def match_with(
         BadInput: a layer has no certain counterpart, by name, wiring or value; all are listed.
     """
     with open_trace(path) as other:
-        matching = match_nodes(graph_of(other), nodes, layer_map)
+        graphs = graph_of(other), nodes
+        matching = match_nodes(*graphs, layer_map)
         values = Path(path).with_name(VALUES)
         if not matching.certain and values.exists():
             with open_trace(values) as exact:
                 (run,) = exact.runs.values()
                 tried = match_by_value(model, other.views, run, matching, exact.head["examples"])
             matching = matching.unless_better(tried)
+        matching.leave_idle(graphs, names)
         matching.require(names, "the weights cannot be carried")
         start = next(iter(other.runs.values())).arrays("start")
         model.load(carried(matching, start))

@@ -185,7 +185,7 @@ def _on_matching(matching: Matching) -> list[str]:
     """Notes on what was matched by nothing but trial, or never ran."""
     tried = [f"{x} as {y}" if x != y else x for x, y, how in matching.pairs if how == "trial"]
     unproven = [f"{x} as {y}" for x, y in matching.unproven]
-    told = {"by trial": tried, "unproven": unproven}
+    told = {"by trial": tried, "unproven": unproven, "idle": matching.idle}
     return [wording.NOTES[what].format(listed(each, LISTED)) for what, each in told.items() if each]
 
 

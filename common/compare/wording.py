@@ -90,6 +90,7 @@ NOTES = {
     "left out": "dropout inside {} is left out: its masks cannot be the same in both",
     "rows": "these inputs never reach {}",
     "by trial": "matched by trial, since names and wiring do not tell: {}",
+    "idle": "never ran, and only one side has it, so nothing was compared: {}",
     "unproven": "never ran on these inputs, and matched by name and size alone: {}",
     "no gradient arrives": "no gradient arrives at {}: what they do was not exercised",
     "drawn alone": "{} alone draws {}",

@@ -10,6 +10,7 @@ from ...dictionary.operations.normalization import COUNTER
 from ...weights.rules import View
 
 Edge = tuple[str, tuple]  # the other end, and the operations in between that compute
+NEVER = 2**31  # where a node comes that was never called
 NEAREST = 4  # of these operations are kept: enough to tell, and no more for a network of many skips
 
 
@@ -25,7 +26,7 @@ class Node:
     weights: dict[str, View] = field(default_factory=dict)
     before: set[Edge] = field(default_factory=set)
     after: set[Edge] = field(default_factory=set)
-    order: int = 2**31
+    order: int = NEVER
 
     @property
     def signature(self) -> tuple:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ...errors import BadInput, listed
 from .carry import Carry, carried_arrays
-from .graph import Node
+from .graph import NEVER, Node
 from .left import LISTED, Lone, Misfit, defaults_told, lone_told, misfits_told
 
 MOST_PARTS = 10  # of a complaint
@@ -30,6 +30,7 @@ class Matching:
     carries: dict[str, Carry] = field(default_factory=dict)  # canonical name of b → how it is made, where not as it is
     asked: list[tuple[str, str]] = field(default_factory=list)  # what the user maps that are not two layers of one kind
     unproven: list[tuple[str, str]] = field(default_factory=list)  # pairs that never ran, and have other names
+    idle: list[str] = field(default_factory=list)  # what never ran and one side alone has, which nothing rests on
     proved: bool = False  # whether the ends agreed with it in a run
 
     @property
@@ -55,14 +56,25 @@ class Matching:
     def as_json(self) -> dict:
         """A whole matching, for the other process."""
         carries = {name: carry.as_json() for name, carry in self.carries.items()}
-        return {"pairs": self.pairs, "weights": self.weights, "carries": carries, "unproven": self.unproven}
+        told = {"pairs": self.pairs, "weights": self.weights, "carries": carries, "unproven": self.unproven}
+        return told | {"idle": self.idle}
 
     @classmethod
     def from_json(cls, content: Mapping) -> Matching:
         carries = {name: Carry.from_json(carry) for name, carry in content["carries"].items()}
         pairs = [(x, y, how) for x, y, how in content["pairs"]]
         unproven = [(x, y) for x, y in content["unproven"]]
-        return cls(pairs, weights=dict(content["weights"]), carries=carries, unproven=unproven)
+        return cls(pairs, weights=dict(content["weights"]), carries=carries, unproven=unproven, idle=content["idle"])
+
+    def leave_idle(self, sides: Sequence[Mapping[str, Node]], names: Sequence[str]) -> None:
+        """Go on without the layers that one side alone has and that its pass, of which there is one, never called."""
+        idle = [
+            {name for name, node in nodes.items() if node.order == NEVER} if _has_run(nodes) else set()
+            for nodes in sides
+        ]
+        left = [each for each in self.lone if each.layer in idle[each.side]]
+        self.lone = [each for each in self.lone if each not in left]
+        self.idle += [f"{each.name} of {names[each.side]}" for each in left]
 
     def require(self, names: tuple[str, str], why: str) -> None:
         """Refuse to go on where a weight would have to be guessed.
@@ -88,6 +100,10 @@ class Matching:
 
 def _listed(names: Sequence[str]) -> str:
     return listed([name or "the model itself" for name in names], LISTED)
+
+
+def _has_run(nodes: Mapping[str, Node]) -> bool:
+    return any(node.order < NEVER for node in nodes.values())
 
 
 def match_nodes(a: Mapping[str, Node], b: Mapping[str, Node], layer_map: Mapping[str, str] | None = None) -> Matching:

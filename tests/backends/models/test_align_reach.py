@@ -7,6 +7,7 @@ import numpy as np
 import paddle
 import pytest
 import torch
+from dualport.common.errors import BadInput
 from dualport.common.traces.inputs import parse_inputs
 
 from dualport import align
@@ -83,3 +84,37 @@ def test_most_of_what_is_drawn_stays_as_it_was():
     assert np.unique(numbers).size > 60
     assert drawn("():int64:3..9", 1).shape == ()
     assert drawn("0:int64:3..9", 1).size == 0
+
+
+class PaddleHead(paddle.nn.Layer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = paddle.nn.Linear(4, 5), paddle.nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.head(paddle.tanh(self.body(x)))
+
+
+class TorchHeads(torch.nn.Module):
+    """With a second head, for training alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = torch.nn.Linear(4, 5), torch.nn.Linear(5, 3)
+        self.second = torch.nn.Sequential(torch.nn.Linear(5, 2), torch.nn.BatchNorm1d(2))
+
+    def forward(self, x):
+        x = torch.tanh(self.body(x))
+        return (self.head(x), self.second(x)) if self.training else self.head(x)
+
+
+@pytest.mark.parametrize("direction", ["paddle-to-torch", "torch-to-paddle"])
+def test_what_one_side_alone_has_and_never_runs_is_left_aside_and_said(direction) -> None:
+    pair, options = (PaddleHead(), TorchHeads(), "3,4"), {"dtypes": ("float64",), "direction": direction}
+    found = align(*pair, modes=("eval",), **options)
+    assert found.ok, found.sentence
+    assert [note for note in found.notes if "never ran" in note] == [
+        "never ran, and only one side has it, so nothing was compared: second.0 of torch, second.1 of torch"
+    ]
+    with pytest.raises(BadInput, match=r"second\.0, second\.1 in torch have no counterpart"):
+        align(*pair, modes=("train",), **options)
