@@ -63,20 +63,23 @@ def _of_module(path: str, module: nn.Module) -> Iterator[Fault]:
     def computing(kind: str, change: Callable, backward: bool = False) -> Fault:
         return Fault(kind, path, partial(_forward, module, change), backward=backward)
 
+    def instead(kind: str, change: Callable) -> Fault:  # what the layer computes is never there, not even unused
+        return Fault(kind, path, partial(_forward, module, change, instead=True))
+
     if isinstance(module, NORMS):
         yield setting("eps", "eps", 1e-2)
         yield setting("small eps", "eps", module.eps * 1.1)
     if isinstance(module, ACTIVATIONS):
-        yield computing("activation left out", lambda made, x: x)
-        yield computing("another activation", lambda made, x: OTHER[type(module)](x))
-        yield computing("leaky", lambda made, x: tf.leaky_relu(x, 0.01))
+        yield instead("activation left out", lambda x: x)
+        yield instead("another activation", OTHER[type(module)])
+        yield instead("leaky", lambda x: tf.leaky_relu(x, 0.01))
     if isinstance(module, nn.GELU):
         yield setting("form of gelu", "approximate", "tanh" if module.approximate == "none" else "none")
     if isinstance(module, nn.MaxPool2d):
-        yield computing("another pool", lambda made, x: _averaged(module, x))
+        yield instead("another pool", lambda x: _averaged(module, x))
         yield setting("ceil_mode", "ceil_mode", not module.ceil_mode)
     if isinstance(module, nn.AdaptiveAvgPool2d):
-        yield computing("another pool", lambda made, x: tf.adaptive_max_pool2d(x, module.output_size))
+        yield instead("another pool", lambda x: tf.adaptive_max_pool2d(x, module.output_size))
     if isinstance(module, (nn.Conv2d, nn.Linear)):
         yield computing("scaled a little", lambda made, x: made * 1.001)
         yield computing("channels turned", lambda made, x: made.flip(1))
@@ -89,9 +92,7 @@ def _of_module(path: str, module: nn.Module) -> Iterator[Fault]:
         yield setting("axis of softmax", "dim", 1)
     if isinstance(module, nn.Embedding):
         yield computing("embedding scaled", lambda made, x: made * module.embedding_dim**0.5)
-        yield computing(
-            "position off by one", lambda made, x: tf.embedding((x + 1) % len(module.weight), module.weight)
-        )
+        yield instead("position off by one", lambda x: tf.embedding((x + 1) % len(module.weight), module.weight))
     if isinstance(module, nn.Dropout):
         yield computing("dropout scale", lambda made, x: made * (1 - (module.p or 0.1)))
     if isinstance(module, (nn.Conv2d, nn.Linear, *NORMS, *ACTIVATIONS)):
@@ -131,9 +132,12 @@ def _attribute(module: nn.Module, name: str, value: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _forward(module: nn.Module, change: Callable) -> Iterator[None]:
+def _forward(module: nn.Module, change: Callable, instead: bool = False) -> Iterator[None]:
     plain = module.forward
-    module.forward = lambda x, *rest, **named: change(plain(x, *rest, **named), x)
+    if instead:
+        module.forward = lambda x, *rest, **named: change(x)
+    else:
+        module.forward = lambda x, *rest, **named: change(plain(x, *rest, **named), x)
     try:
         yield
     finally:
