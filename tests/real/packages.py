@@ -33,7 +33,7 @@ def paddleclas_backbones() -> types.ModuleType:
     if "paddleclas" not in sys.modules:
         spec = importlib.util.find_spec("paddleclas")
         package = types.ModuleType("paddleclas")
-        package.__path__ = [str(Path(str(spec.origin)).parent)]
+        package.__path__, package.__spec__ = [str(Path(str(spec.origin)).parent)], spec
         sys.modules["paddleclas"] = package
         importlib.import_module("paddleclas.ppcls.utils.logger").init_logger()
     return importlib.import_module("paddleclas.ppcls.arch.backbone")
