@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 
 # Two spinning threads on a busy machine are several times slower than one. Set before any framework is imported.
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -26,13 +28,29 @@ def shared_data() -> Path:
 FRAMEWORKS = ("torch", "paddle")
 
 
+ABSENT = [name for name in FRAMEWORKS if importlib.util.find_spec(name) is None]
+SAID: list[str] = []  # that a framework is not installed, during one test, whoever was told
+NOT_INSTALLED = re.compile(r"\w+ is not installed: run `pip install \"dualport\[\w+\]\"`")
+
+
+def _note(self: EnvironmentFailed, *arguments: object) -> None:
+    """What a command turns into an exit code has been said all the same."""
+    Exception.__init__(self, *arguments)
+    if "is not installed" in str(self):
+        SAID.append(str(self))
+
+
+EnvironmentFailed.__init__ = _note  # type: ignore[method-assign]
+
+
 def _absent(error: BaseException | None) -> str | None:
-    """Why a test cannot be here, where it failed for want of a framework."""
+    """Why a test cannot be here, where it failed for want of a framework; nothing where both are installed."""
+    if not ABSENT or error is None:
+        return None
     if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in FRAMEWORKS:
         return f"{error.name} is not installed"
-    if isinstance(error, EnvironmentFailed) and "is not installed" in str(error):
-        return str(error)
-    return None
+    told = NOT_INSTALLED.search(str(error))
+    return told.group() if told else SAID[-1] if SAID else None
 
 
 class _ModuleOfTests(pytest.Module):
@@ -51,11 +69,21 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     return _ModuleOfTests.from_parent(parent, path=module_path)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item):
+def _skipped_where_absent():
+    SAID.clear()
     try:
         return (yield)
-    except (ModuleNotFoundError, EnvironmentFailed) as error:
+    except Exception as error:
         if reason := _absent(error):
             pytest.skip(reason)
         raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item):
+    return (yield from _skipped_where_absent())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item):
+    return (yield from _skipped_where_absent())

@@ -34,6 +34,7 @@ def source(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def run(source, tmp_path_factory) -> str:
     """A tiny CVAE, trained for two epochs."""
+    pytest.importorskip("torch")
     out = str(tmp_path_factory.mktemp("runs") / "D")
     words = ("train", "aistudio-cvae", "--backend", "torch", "--data", str(source), "--device", "cpu", "--out", out)
     assert main([*words, "--epochs", "2", "--batch-size", "10", "--set", "width=2"]) == 0

@@ -18,6 +18,7 @@ ENDLESS = 1_000_000
     ("backend", "number", "code"), [("torch", signal.SIGINT, 130), ("paddle", signal.SIGTERM, 143)]
 )
 def test_a_signal_saves_the_run(tiny, tmp_path, backend, number, code):
+    pytest.importorskip(backend)
     out = tmp_path / "run"
     options = ["--data", str(tiny), "--batch-size", "1", "--set", "width=2", "--epochs", str(ENDLESS)]
     command = [sys.executable, "-m", "dualport", "train", "aistudio-vae", "--backend", backend, *options]
