@@ -16,6 +16,7 @@ from dualport.common.weights.formats.bounded_bytes import Malformed
 from dualport.common.weights.formats.paddle_exports.pir import read_pir
 from dualport.common.weights.formats.paddle_exports.program_desc import read_program_desc
 from dualport.common.weights.formats.paddle_exports.records import read_one
+from dualport.common.weights.readers import collector_paused
 from dualport.scripts.inspect_file import describe
 from export_samples import (
     CALLS,
@@ -41,7 +42,7 @@ READERS = {"pir": read_pir, "desc": read_program_desc, "record": read_one}
 
 
 def refused(kind: str, content: bytes, match: str) -> None:
-    with bounded(), pytest.raises(Malformed, match=match) as caught:
+    with bounded(), collector_paused(), pytest.raises(Malformed, match=match) as caught:
         READERS[kind](in_memory(content))
     sentence = str(caught.value)
     assert sentence.isprintable()
@@ -121,9 +122,9 @@ def test_json_that_is_no_program() -> None:
 
 
 def test_a_large_program_of_nothing() -> None:
-    with bounded():
+    with bounded(), collector_paused():
         read_pir(in_memory(pir({f"w{number}": np.zeros(1, np.float32) for number in range(4000)})))
-    with bounded():
+    with bounded(), collector_paused():
         read_program_desc(in_memory(program_desc({f"w{number}": np.zeros(1, np.float32) for number in range(8000)})))
 
 
