@@ -82,7 +82,7 @@ def _lpips() -> tuple[Any, Any]:
 
 NO_AUX = {"init_weights": False, "aux_logits": False}
 SWIN = "patch4_window7_224"
-GOOGLENET = "59 batch norm layers in torch have no counterpart", r"5×5 in paddle, \S+ is \d+×\d+×3×3 in torch"
+GOOGLENET = "57 batch norm layers in torch have no counterpart", r"5×5 in paddle, \S+ is \d+×\d+×3×3 in torch"
 EPS = r"\d+ batch norm layers: eps is (0\.001 in paddle and 1e-05|1e-05 in paddle and 0\.001) in torch"
 MOBILENET_V3 = (
     r"mid_se\.conv1\.weight is 4×16×1×1 in paddle, \S+ is 8×16×1×1 in torch",
