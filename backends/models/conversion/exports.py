@@ -59,7 +59,7 @@ def arrays_of(file: WeightFile, reference: str | None, model: Any) -> dict[str, 
     """The arrays of a file under the names that the model has which gives them: of an export, those of its layers.
 
     Raises:
-        BadInput: it is no export's model, and of an export.
+        BadInput: the file of an export lacks a weight of its own program.
     """
     if not is_export(reference):
         return file.arrays

@@ -10,7 +10,7 @@ from ...dictionary.operations.normalization import COUNTER
 from ...weights.rules import View
 
 Edge = tuple[str, tuple]  # the other end, and the operations in between that compute
-NEVER = 2**31  # where a node comes that was never called
+NEVER = 2**31  # where a layer comes that was never called
 NEAREST = 4  # of these operations are kept: enough to tell, and no more for a network of many skips
 
 

@@ -11,9 +11,8 @@ from ....dictionary.index import MOVES
 from ....dictionary.operations.normalization import COUNTER
 from ....traces.reading import Call
 from ....weights.rules import View
+from ..graph import NEVER
 from .pieces import Piece
-
-NEVER = 2**31  # where a layer comes that was never called
 
 
 @dataclass(frozen=True)

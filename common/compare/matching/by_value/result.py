@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ....errors import BadInput
+from ..graph import NEVER
 from ..layers import TRANSPOSED, Matching
 from .fills import fills
-from .owners import NEVER, Owner
+from .owners import Owner
 from .pieces import carries_of
 from .search import Result
 from .told_left import left_told

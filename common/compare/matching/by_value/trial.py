@@ -10,10 +10,11 @@ from itertools import islice, permutations
 import numpy as np
 
 from ....traces.reading import Call
+from ..graph import NEVER
 from ..values import ValueTable
 from .activated import activated
 from .fills import MOST, fills, likeness
-from .owners import NEVER, Owner
+from .owners import Owner
 from .pieces import Move
 
 NEAREST = 6  # layers that were given something else and are tried all the same
